@@ -1,0 +1,216 @@
+//! What a store is: the trait, the table of kinds, the errors they share.
+//!
+//! A kind is data ([`Kind`]): planning reads it and opens nothing. A store is asked once, for all
+//! that the plan wants of it. A new kind is one file here and one word in `stores!`; no file here
+//! knows another.
+
+use crate::environ::Environ;
+use crate::reference::Address;
+use crate::template::Value;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Instant;
+
+pub(crate) trait Store {
+    /// Answers every request it can. Err: the whole store failed. A request that is left without an
+    /// answer does not exist.
+    fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a>;
+}
+
+/// Local kinds are ready at once; only remote ones need a runtime.
+pub(crate) type Pending<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + 'a>>;
+
+pub(crate) fn ready<'a>(result: Result<(), StoreError>) -> Pending<'a> {
+    Box::pin(std::future::ready(result))
+}
+
+/// One secret that is wanted, and the store's answer.
+pub(crate) struct Request {
+    pub(crate) address: Address,
+    /// `pods:random:N`: made with this length where it does not exist yet.
+    pub(crate) random: Option<usize>,
+    pub(crate) answer: Option<Result<Value, StoreError>>,
+}
+
+/// One kind of store, as planning, `stores` and the man page see it.
+pub(crate) struct Kind {
+    /// As written in `"kind"` and, for kinds usable without settings, in a reference.
+    pub(crate) name: &'static str,
+    /// One line for people.
+    pub(crate) about: &'static str,
+    pub(crate) caps: Caps,
+    pub(crate) settings: &'static [(&'static str, Form)],
+    /// Variables that hold a login credential of this kind; the command never gets them.
+    pub(crate) credential_variables: &'static [&'static str],
+    /// Whether a reference may name the kind although no configuration does.
+    pub(crate) without_settings: fn(&Environ) -> bool,
+    /// What can be said against an address without opening the store.
+    pub(crate) check: fn(&Address, &Settings) -> Result<(), String>,
+    pub(crate) open: fn(&Settings, &Context<'_>) -> Result<Box<dyn Store>, StoreError>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Caps {
+    /// `@VERSION` has a meaning.
+    pub(crate) versions: bool,
+    /// Values are asked for over a network.
+    pub(crate) network: bool,
+    /// `pods:random:N` can be kept in it.
+    pub(crate) random: bool,
+    /// `inject secret` can change it.
+    pub(crate) manage: bool,
+}
+
+/// How a setting is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    /// A path; a relative one starts at the configuration's directory.
+    Path,
+    /// Strings.
+    List,
+    /// `{"env": NAME}`, `{"file": PATH}` or `{"credential": NAME}`.
+    Credential,
+    /// The same, or the path alone.
+    CredentialPath,
+}
+
+/// What is shown to a store to be let in: where it is, never the thing itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    Variable(String),
+    File(PathBuf),
+    /// A file in `$CREDENTIALS_DIRECTORY`.
+    Named(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    Text(String),
+    Path(PathBuf),
+    List(Vec<String>),
+    Credential(Credential),
+}
+
+/// The settings of one store, checked against its kind's table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    values: Vec<(&'static str, Setting)>,
+}
+
+impl Settings {
+    pub(crate) fn set(&mut self, name: &'static str, setting: Setting) {
+        self.values.push((name, setting));
+    }
+
+    fn get(&self, name: &str) -> Option<&Setting> {
+        self.values.iter().find(|(key, _)| *key == name).map(|(_, setting)| setting)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name) {
+            Some(Setting::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> Option<&PathBuf> {
+        match self.get(name) {
+            Some(Setting::Path(path)) => Some(path),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn list(&self, name: &str) -> Option<&[String]> {
+        match self.get(name) {
+            Some(Setting::List(list)) => Some(list),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn credential(&self, name: &str) -> Option<&Credential> {
+        match self.get(name) {
+            Some(Setting::Credential(credential)) => Some(credential),
+            _ => None,
+        }
+    }
+
+    /// The variables that credentials of these settings come from.
+    pub(crate) fn credential_variables(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().filter_map(|(_, setting)| match setting {
+            Setting::Credential(Credential::Variable(name)) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// What a store may look at when it is opened.
+pub(crate) struct Context<'a> {
+    pub(crate) environ: &'a Environ,
+    pub(crate) deadline: Instant,
+}
+
+/// Why a store, or one request to it, failed. The text names no value, no token and no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoreError {
+    /// The store knows us and says no.
+    Denied(String),
+    /// The store, or its file, does not accept who we are.
+    Unauthenticated(String),
+    Unavailable(String),
+    TimedOut(String),
+    Malformed(String),
+    TooBig(String),
+    /// It exists, and this store never gives it out.
+    NotReadable(String),
+    /// The settings do not say enough, or say it wrongly.
+    Settings(String),
+}
+
+impl StoreError {
+    /// The stable code of `--log-format json`.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Denied(_) => "denied",
+            Self::Unauthenticated(_) => "unauthenticated",
+            Self::Unavailable(_) => "unavailable",
+            Self::TimedOut(_) => "timeout",
+            Self::Malformed(_) => "malformed",
+            Self::TooBig(_) => "too_big",
+            Self::NotReadable(_) => "not_readable",
+            Self::Settings(_) => "config",
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, why) = match self {
+            Self::Denied(why) => ("denied", why),
+            Self::Unauthenticated(why) => ("not let in", why),
+            Self::Unavailable(why) => ("unavailable", why),
+            Self::TimedOut(why) => ("timed out", why),
+            Self::Malformed(why) => ("malformed", why),
+            Self::TooBig(why) => ("too big", why),
+            Self::NotReadable(why) => ("not readable", why),
+            Self::Settings(why) => ("settings", why),
+        };
+        write!(out, "{what}: {why}")
+    }
+}
+
+/// Declares each store's module and puts its `KIND` into the table.
+macro_rules! stores {
+    ($($(#[$gate:meta])* $name:ident),* $(,)?) => {
+        $($(#[$gate])* pub(crate) mod $name;)*
+        pub(crate) static KINDS: &[&Kind] = &[$($(#[$gate])* &$name::KIND),*];
+    };
+}
+
+stores! {}
+
+pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name).copied()
+}
