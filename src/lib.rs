@@ -1,11 +1,98 @@
+//! `inject [OPTIONS] -- COMMAND`: reads a secret_map, resolves its references against stores, hands
+//! the values to the command as variables or in-memory files, and becomes the command.
+//!
+//! ```text
+//!  argv, secret_map      pure             stores          bytes           one thread
+//!  ──────────────► Spec ──────► Plan ───────────► Resolved ─────► Launch ─────────► the command
+//!      spec            plan          resolve           inject         launch
+//! ```
+//!
+//! Each stage takes what it uses up by value and gives what the next one needs; nothing reaches
+//! back. A plan holds no secret and is all that `check` and `plan` need. Imports point down:
+//!
+//! main → lib → cli → report → launch, inject → resolve → plan → spec → store → template →
+//! reference, secret → diag, failure, environ, users → sys, the only place for unsafe.
+
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("inject runs on Linux, on x86-64 and aarch64");
 
+mod cli;
+mod diag;
 mod environ;
+mod failure;
+mod inject;
+mod launch;
+mod plan;
 mod reference;
+mod resolve;
 mod secret;
+mod spec;
 mod store;
 mod sys;
 mod template;
+mod users;
 
-pub use sys::Wiping;
+use cli::{Early, Verb};
+use diag::Diag;
+use environ::Environ;
+use failure::{Failure, Stop};
+use sys::Hardened;
+
+pub use sys::{Given, Wiping};
+
+/// Runs what the arguments ask for. Returns the status to end with; a launch that succeeds does not
+/// return.
+pub fn run(given: Given) -> u8 {
+    diag::hide_panic_messages();
+    sys::occupy_standard_descriptors();
+    let environ = Environ::new(given.environment);
+    let cli = match cli::parse(&given.arguments, &environ) {
+        Ok(cli) => cli,
+        Err(Early::Text(text)) => return printed(&text),
+        Err(Early::Usage(stop)) => {
+            Diag::default().stop(&stop);
+            return stop.status;
+        }
+    };
+    let diag = cli.diag;
+    let done = match cli.verb {
+        Verb::Launch => launch(cli, &environ),
+        _ => Ok(0),
+    };
+    done.unwrap_or_else(|stop| {
+        diag.stop(&stop);
+        stop.status
+    })
+}
+
+/// The five stages, in order.
+fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
+    let hardened = Hardened::new();
+    sys::end_on_signals_as_init();
+    let spec = spec::Spec::load(&cli.inputs, environ)?;
+    let plan = plan::build(spec, &cli.options, environ)?;
+    for warning in &plan.warnings {
+        cli.diag.warn(warning);
+    }
+    if let Some(places) = &plan.nothing_found {
+        let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+        cli.diag.note(&format!("nothing to inject: no reference, and no configuration at {}", places.join(", ")));
+    }
+    for store in &plan.stores {
+        cli.diag.detail(|| format!("asking the store {} ({})", store.name, store.kind.name));
+    }
+    let resolved = resolve::resolve(&plan, environ)?;
+    let launch = inject::inject(plan, resolved)?;
+    Err(launch.run(hardened))
+}
+
+fn printed(text: &str) -> u8 {
+    match diag::print(text) {
+        Ok(()) => 0,
+        Err(error) => {
+            let failure = Failure::new(failure::Code::Launch, "standard output", spec::cause(&error));
+            Diag::default().stop(&failure.into());
+            failure::OURS
+        }
+    }
+}

@@ -1,1 +1,19 @@
-fn main() {}
+//! The program: hands over what the kernel gave, and ends with the status it gets back.
+//!
+//! There is no Rust `main`: the runtime's start-up would ignore SIGPIPE and open descriptors that
+//! were closed, and the command must inherit exactly what we were given.
+#![no_main]
+
+use std::ffi::{c_char, c_int};
+
+#[global_allocator]
+static ALLOCATOR: inject::Wiping = inject::Wiping;
+
+/// The C library's entry point.
+#[allow(unsafe_code, reason = "the name and the signature are what the C library calls")]
+#[unsafe(no_mangle)]
+pub extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
+    // SAFETY: these are main's own, as the C library passes them.
+    let given = unsafe { inject::Given::new(arguments, environment) };
+    c_int::from(inject::run(given))
+}

@@ -258,6 +258,7 @@ pub(crate) enum Value {
 /// Why a value cannot stand where it is wanted. Never shows a byte of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RenderError {
+    NotFound,
     /// The secret does not exist, and the reference says what to tell then.
     Explained(String),
     /// It has members, and the reference names none.
@@ -271,6 +272,7 @@ pub(crate) enum RenderError {
 impl fmt::Display for RenderError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotFound => out.write_str("not found"),
             Self::Explained(text) => out.write_str(text),
             Self::FieldNeeded(names) => {
                 write!(out, "the secret has fields; name one with #FIELD: {}", names.join(", "))
@@ -346,7 +348,10 @@ impl Slot {
                 return match &self.absent {
                     Absent::Default(default) => Ok(Piece::Borrowed(default)),
                     Absent::Explain(text) => Err(RenderError::Explained(text.clone())),
-                    Absent::Fail => Err(RenderError::NoSuchField(self.field.clone().unwrap_or_default())),
+                    Absent::Fail => Err(match (&self.field, value) {
+                        (Some(field), Some(_)) => RenderError::NoSuchField(field.clone()),
+                        _ => RenderError::NotFound,
+                    }),
                 };
             }
         };
@@ -403,6 +408,14 @@ fn plain_text(json: Piece<'_>) -> Result<Secret, RenderError> {
 }
 
 impl Filter {
+    /// Runs filters over plain text; Err is the one that it does not fit.
+    #[allow(clippy::disallowed_methods, reason = "the text is the configuration's own")]
+    pub(crate) fn run_all(filters: &[Self], text: &[u8]) -> Result<Vec<u8>, Self> {
+        filters
+            .iter()
+            .try_fold(text.to_vec(), |text, filter| filter.run(&text).map(|text| text.expose().to_vec()).ok_or(*filter))
+    }
+
     /// None where the value does not fit.
     fn run(self, value: &[u8]) -> Option<Secret> {
         use base64::Engine as _;

@@ -1,0 +1,371 @@
+//! What was typed, and what stands in for it in `INJECT_…` variables. Nothing else knows clap.
+
+use crate::diag::{Diag, Format};
+use crate::environ::Environ;
+use crate::failure::{Code, Failure, Stop};
+use crate::plan::{Dialect, OnConflict, Options};
+use crate::spec::{Inputs, parse_mode};
+use clap::builder::{OsStringValueParser, PossibleValuesParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
+
+pub(crate) struct Cli {
+    pub(crate) verb: Verb,
+    pub(crate) inputs: Inputs,
+    pub(crate) options: Options,
+    pub(crate) diag: Diag,
+}
+
+pub(crate) enum Verb {
+    Launch,
+    Check { json: bool },
+    Plan { json: bool },
+    Stores { json: bool },
+    Doctor { json: bool, strict: bool },
+}
+
+/// What ended the reading of the command line.
+pub(crate) enum Early {
+    /// Help or version, for standard output.
+    Text(String),
+    Usage(Stop),
+}
+
+impl From<Failure> for Early {
+    fn from(failure: Failure) -> Self {
+        Self::Usage(failure.into())
+    }
+}
+
+pub(crate) fn parse(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli, Early> {
+    let arguments = arguments.iter().map(|argument| OsStr::from_bytes(argument.to_bytes()));
+    let typed = command().try_get_matches_from(arguments).map_err(usage)?;
+    let from_variables = variables(environ)?;
+    let sub = typed.subcommand();
+    let matches = Matches { typed: &typed, sub: sub.map(|(_, matches)| matches), variables: from_variables.as_ref() };
+    let json = || matches.flag("json");
+    let verb = match sub {
+        None => Verb::Launch,
+        Some(("check", _)) => Verb::Check { json: json() },
+        Some(("plan", _)) => Verb::Plan { json: json() },
+        Some(("stores", _)) => Verb::Stores { json: json() },
+        Some((_, _)) => Verb::Doctor { json: json(), strict: matches.flag("strict") },
+    };
+    let diag = Diag {
+        format: if matches.text("log-format").as_deref() == Some("json") { Format::Json } else { Format::Text },
+        quiet: matches.flag("quiet"),
+        verbose: matches.flag("verbose"),
+    };
+    let file_mode = match matches.text("file-mode") {
+        None => None,
+        Some(text) => {
+            let wrong = || invalid("--file-mode", &text, "three or four octal digits, such as 0400");
+            Some(parse_mode(&text).ok_or_else(wrong)?)
+        }
+    };
+    let file_owner = matches.text("file-owner");
+    let timeout = match matches.text("timeout") {
+        None => Duration::from_secs(30),
+        Some(text) => {
+            duration(&text).ok_or_else(|| invalid("--timeout", &text, "a duration such as 500ms, 10s or 2m"))?
+        }
+    };
+    let inputs = Inputs {
+        configs: matches.list("config"),
+        require_config: matches.flag("require-config"),
+        env_files: matches.list("env-file"),
+        env: matches.list("env"),
+        files: matches.list("file"),
+    };
+    let options = Options {
+        // `default_store` wins over $INJECT_STORE, so that variable is the plan's to look at.
+        store: matches.typed_only("store"),
+        pristine: matches.flag("pristine"),
+        keep: matches.texts("keep"),
+        drop: matches.texts("drop"),
+        on_conflict: match matches.text("on-conflict").as_deref() {
+            Some("error") => OnConflict::Error,
+            Some("inherit") => OnConflict::Inherit,
+            _ => OnConflict::Inject,
+        },
+        scan: !matches.flag("no-scan"),
+        allow_args: matches.flag("allow-args"),
+        dialect: if matches.text("dialect").as_deref() == Some("tapis") { Dialect::Tapis } else { Dialect::Strict },
+        timeout,
+        file_mode,
+        file_owner,
+        command: matches.list("command"),
+        needs_command: matches!(verb, Verb::Launch),
+    };
+    Ok(Cli { verb, inputs, options, diag })
+}
+
+fn invalid(option: &str, text: &str, expected: &str) -> Failure {
+    Failure::new(Code::Config, option, format!("`{text}` is not {expected}"))
+}
+
+/// `500ms`, `10s`, `2m`.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().ok()?;
+    match &text[digits..] {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+    // A day is longer than any launch, and sums with the clock without overflow.
+    .filter(|duration| *duration <= Duration::from_secs(24 * 60 * 60))
+}
+
+/// Options by where they were given: with the verb, before it, in a variable.
+struct Matches<'a> {
+    typed: &'a ArgMatches,
+    sub: Option<&'a ArgMatches>,
+    variables: Option<&'a ArgMatches>,
+}
+
+impl<'a> Matches<'a> {
+    /// The matches that hold the option, if it was given at all.
+    fn given(&self, id: &str) -> Option<&'a ArgMatches> {
+        let is_given = |matches: &&ArgMatches| {
+            matches.try_contains_id(id).unwrap_or(false) && matches.value_source(id) == Some(ValueSource::CommandLine)
+        };
+        [self.sub, Some(self.typed), self.variables].into_iter().flatten().find(is_given)
+    }
+
+    fn flag(&self, id: &str) -> bool {
+        self.given(id).is_some_and(|matches| matches.get_flag(id))
+    }
+
+    fn text(&self, id: &str) -> Option<String> {
+        self.given(id)?.get_one::<String>(id).cloned()
+    }
+
+    fn typed_only(&self, id: &str) -> Option<String> {
+        let typed = Matches { variables: None, ..*self };
+        typed.text(id)
+    }
+
+    fn texts(&self, id: &str) -> Vec<String> {
+        self.given(id).and_then(|matches| matches.get_many::<String>(id)).into_iter().flatten().cloned().collect()
+    }
+
+    fn list(&self, id: &str) -> Vec<OsString> {
+        self.given(id).and_then(|matches| matches.get_many::<OsString>(id)).into_iter().flatten().cloned().collect()
+    }
+}
+
+/// `INJECT_TIMEOUT=10s` stands for `--timeout 10s`; lists are separated by newlines. None when no
+/// such variable is set, which is what a launch mostly finds.
+fn variables(environ: &Environ) -> Result<Option<ArgMatches>, Early> {
+    let mut arguments: Vec<OsString> = vec!["inject".into()];
+    for (name, value, _) in environ.iter() {
+        let (Some(name), Some(value)) = (name.strip_prefix(b"INJECT_"), value) else { continue };
+        let Ok(name) = std::str::from_utf8(name) else { continue };
+        let long = name.to_ascii_lowercase().replace('_', "-");
+        let Some(option) = launch_options().into_iter().find(|option| option.get_long() == Some(&long)) else {
+            continue;
+        };
+        if name.contains('-')
+            || name.bytes().any(|byte| byte.is_ascii_lowercase())
+            || long == "store"
+            || value.is_empty()
+        {
+            continue;
+        }
+        let mut option_with = |value: &[u8]| {
+            let mut argument = OsString::from(format!("--{long}="));
+            argument.push(OsStr::from_bytes(value));
+            arguments.push(argument);
+        };
+        match option.get_action() {
+            ArgAction::SetTrue => match value {
+                b"1" | b"true" | b"yes" | b"on" => arguments.push(format!("--{long}").into()),
+                b"0" | b"false" | b"no" | b"off" => {}
+                _ => {
+                    let text = String::from_utf8_lossy(value);
+                    return Err(invalid(&format!("INJECT_{name}"), &text, "1 or 0").into());
+                }
+            },
+            ArgAction::Append => {
+                value.split(|&byte| byte == b'\n').filter(|item| !item.is_empty()).for_each(option_with)
+            }
+            _ => option_with(value),
+        }
+    }
+    if arguments.len() == 1 {
+        return Ok(None);
+    }
+    let parsed = command().try_get_matches_from(arguments);
+    parsed.map(Some).map_err(|error| match usage(error) {
+        Early::Usage(mut stop) => {
+            stop.failures.iter_mut().for_each(|failure| failure.place = "an INJECT_ variable".to_owned());
+            Early::Usage(stop)
+        }
+        text => text,
+    })
+}
+
+/// clap's words, as one failure of ours.
+fn usage(error: clap::Error) -> Early {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Early::Text(text);
+        }
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+            let stray = error.context().find_map(|(kind, value)| match (kind, value) {
+                (ContextKind::InvalidArg | ContextKind::InvalidSubcommand, ContextValue::String(text)) => Some(text),
+                _ => None,
+            });
+            if let Some(stray) = stray.filter(|stray| !stray.starts_with('-')) {
+                let message = format!(
+                    "`{stray}` is no option and no verb; a command stands behind `--`: inject [OPTIONS] -- {stray} …"
+                );
+                return Failure::new(Code::Config, "", message).into();
+            }
+        }
+        _ => {}
+    }
+    let message = text.strip_prefix("error: ").unwrap_or(&text);
+    let first = message.split("\n\n").next().unwrap_or(message).trim().replace('\n', " ");
+    Failure::new(Code::Config, "", format!("{first}; `inject --help` shows what there is")).into()
+}
+
+fn command() -> Command {
+    let launch = Command::new("inject")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Resolves secret references and becomes COMMAND with the values in its environment and files")
+        .override_usage("inject [OPTIONS] -- COMMAND [ARG…]\n       inject [OPTIONS] VERB")
+        .subcommand_help_heading("Verbs")
+        .subcommand_value_name("VERB")
+        .disable_help_subcommand(true)
+        .args_conflicts_with_subcommands(false);
+    let launch = launch.args(launch_options()).arg(command_words());
+    let looking = |name: &'static str, about: &'static str| {
+        Command::new(name).about(about).defer(|verb| verb.args(launch_options()).arg(command_words()).arg(json()))
+    };
+    launch
+        .subcommand(looking("check", "Is the configuration right? Reads no value"))
+        .subcommand(looking("plan", "What would be injected, from where, and why that layer won. Reads no value"))
+        .subcommand(looking("stores", "The kinds of stores, those configured, and what each can do"))
+        .subcommand(Command::new("doctor").about("What this machine allows, and what it means").defer(|verb| {
+            verb.args(launch_options()).arg(json()).arg(
+                Arg::new("strict")
+                    .long("strict")
+                    .action(ArgAction::SetTrue)
+                    .help("End with 125 when something is amiss"),
+            )
+        }))
+}
+
+fn command_words() -> Arg {
+    Arg::new("command")
+        .value_name("COMMAND")
+        .help("The command and its arguments; without one, the configuration's own")
+        .last(true)
+        .num_args(0..)
+        .value_parser(OsStringValueParser::new())
+}
+
+fn json() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print JSON")
+}
+
+fn launch_options() -> Vec<Arg> {
+    let one = |long: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(long).long(long).value_name(value).help(help)
+    };
+    let many = |long, value, help| one(long, value, help).action(ArgAction::Append);
+    let os = OsStringValueParser::new;
+    let flag = |long: &'static str, help: &'static str| Arg::new(long).long(long).action(ArgAction::SetTrue).help(help);
+    let choice = |long, values: &[&'static str], help| {
+        one(long, "WORD", help).value_parser(PossibleValuesParser::new(values.to_vec()))
+    };
+    vec![
+        many("config", "FILE", "Configuration, JSON or TOML; later ones win key by key; - is standard input")
+            .short('c')
+            .value_parser(os()),
+        flag("require-config", "No configuration found is an error"),
+        many("env", "NAME=TEMPLATE", "One variable; NAME alone passes the inherited one on")
+            .short('e')
+            .value_parser(os()),
+        many("env-file", "FILE", "Dotenv file whose values are templates").value_parser(os()),
+        many("file", "PATH=TEMPLATE", "One in-memory file").short('f').value_parser(os()),
+        one("file-mode", "MODE", "Mode of files, octal [default: 0400]"),
+        one("file-owner", "USER[:GROUP]", "Owner of files"),
+        one("store", "NAME", "The default store").short('s'),
+        flag("pristine", "Pass no inherited variable on but what --keep matches"),
+        many("keep", "GLOB", "Inherited variables to pass on"),
+        many("drop", "GLOB", "Inherited variables not to pass on"),
+        choice(
+            "on-conflict",
+            &["error", "inject", "inherit"],
+            "When an injected name is inherited with another value [default: inject]",
+        ),
+        flag("no-scan", "Do not look for references in inherited variables"),
+        flag("allow-args", "Resolve references in the command's arguments, which every user can read"),
+        choice("dialect", &["strict", "tapis"], "How references are read [default: strict]"),
+        choice("mode", &["auto", "exec"], "How the command is started [default: auto]"),
+        one("timeout", "DURATION", "One deadline for all of resolving [default: 30s]"),
+        choice("log-format", &["text", "json"], "Form of messages on standard error [default: text]"),
+        flag("quiet", "Errors only").short('q'),
+        flag("verbose", "Say what is done").short('v'),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli, String> {
+        parse(arguments, environ).map_err(|early| match early {
+            Early::Text(text) => text,
+            Early::Usage(stop) => stop.failures[0].to_string(),
+        })
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn variables_stand_in_for_options_and_the_command_line_wins() {
+        let environ = Environ::of(["INJECT_TIMEOUT=2m", "INJECT_ENV=A=1\nB=2\n", "INJECT_PRISTINE=yes", "INJECT_Q=1"]);
+        let cli = parsed(&[c"inject", c"-e", c"C=3", c"--", c"true"], &environ).unwrap();
+        assert_eq!(cli.options.timeout, Duration::from_secs(120));
+        assert_eq!(cli.inputs.env, ["C=3"]);
+        assert!(cli.options.pristine);
+        let cli = parsed(&[c"inject", c"--", c"true"], &environ).unwrap();
+        assert_eq!(cli.inputs.env, ["A=1", "B=2"]);
+        assert_eq!(cli.options.command, ["true"]);
+    }
+
+    #[test]
+    fn options_stand_before_and_behind_a_verb() {
+        let cli = parsed(&[c"inject", c"-c", c"a", c"check", c"--json", c"-s", c"x"], &Environ::default()).unwrap();
+        assert!(matches!(cli.verb, Verb::Check { json: true }));
+        assert_eq!(cli.inputs.configs, ["a"]);
+        assert_eq!(cli.options.store.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn a_command_without_dashes_is_told_where_it_belongs() {
+        let told = parsed(&[c"inject", c"./app", c"-x"], &Environ::default()).err().unwrap();
+        assert!(told.contains("inject [OPTIONS] -- ./app"), "{told}");
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        for bad in ["10", "s", "-1s", "1h", "99999999999999999999s", "9999999m", "1.5s"] {
+            assert_eq!(duration(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Where the command is, found before any store is asked.
+
+use super::{EntryPlan, Target, TargetKind};
+use crate::failure::{self, Code, Failure};
+use crate::template::{Part, Slot, Source, Template};
+use nix::errno::Errno;
+use nix::unistd::AccessFlags;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+pub(super) struct CommandError {
+    pub(super) failure: Failure,
+    pub(super) status: u8,
+}
+
+impl CommandError {
+    fn new(status: u8, message: String) -> Self {
+        Self { failure: Failure::new(Code::Launch, "", message), status }
+    }
+}
+
+/// The program's path, searched for in the PATH that the command will have.
+pub(super) fn find(
+    arguments: &[Template<Slot>],
+    targets: &[Target],
+    entries: &[EntryPlan],
+    passed: &[&'static CStr],
+    needed: bool,
+) -> Result<Option<CString>, CommandError> {
+    let Some(command) = arguments.first() else {
+        if needed {
+            let message =
+                "there is no command; write `inject [OPTIONS] -- COMMAND`, or give the configuration a \"command\"";
+            return Err(CommandError::new(failure::OURS, message.to_owned()));
+        }
+        return Ok(None);
+    };
+    let name = command.as_text().unwrap_or_default();
+    let shown = String::from_utf8_lossy(&name);
+    if name.is_empty() {
+        return Err(CommandError::new(failure::NOT_FOUND, "the command's name is empty".to_owned()));
+    }
+    if name.contains(&0) {
+        return Err(CommandError::new(failure::OURS, "the command's name has a NUL byte in it".to_owned()));
+    }
+    if name.contains(&b'/') {
+        return match runnable(&name) {
+            Ok(path) => Ok(Some(path)),
+            Err(Unrunnable::Absent) => {
+                Err(CommandError::new(failure::NOT_FOUND, format!("the command {shown} was not found")))
+            }
+            Err(why) => Err(CommandError::new(failure::NOT_RUNNABLE, format!("the command {shown} {}", why.message()))),
+        };
+    }
+    let path = search_path(targets, entries, passed)?;
+    let mut refused = None;
+    for directory in path.split(|&byte| byte == b':') {
+        // An empty directory is the working directory (POSIX).
+        let directory: &[u8] = if directory.is_empty() { b"." } else { directory };
+        let candidate = [directory, b"/", &name].concat();
+        match runnable(&candidate) {
+            Ok(path) => return Ok(Some(path)),
+            Err(Unrunnable::Absent) => {}
+            Err(why) => refused = refused.or(Some((candidate, why))),
+        }
+    }
+    Err(match refused {
+        Some((candidate, why)) => {
+            let message = format!("the command {} {}", String::from_utf8_lossy(&candidate), why.message());
+            CommandError::new(failure::NOT_RUNNABLE, message)
+        }
+        None => {
+            let message = format!("the command {shown} was not found in PATH ({})", String::from_utf8_lossy(&path));
+            CommandError::new(failure::NOT_FOUND, message)
+        }
+    })
+}
+
+/// The PATH that the command will have.
+fn search_path(
+    targets: &[Target],
+    entries: &[EntryPlan],
+    passed: &[&'static CStr],
+) -> Result<Cow<'static, [u8]>, CommandError> {
+    let is_path = |target: &&Target| matches!(&target.kind, TargetKind::Variable(name) if name == b"PATH");
+    if let Some(target) = targets.iter().find(is_path) {
+        return plain(&target.template, entries, 0).map(Cow::Owned).ok_or_else(|| {
+            let message = "PATH says where the command is, so it cannot hold a reference to a store".to_owned();
+            let failure = Failure::new(Code::Reference, &target.place, message);
+            CommandError { failure, status: failure::OURS }
+        });
+    }
+    let inherited = passed.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
+    Ok(Cow::Borrowed(inherited.unwrap_or(b"/bin:/usr/bin")))
+}
+
+/// A template's text, through entries that are plain text themselves, a few levels deep.
+fn plain(template: &Template<Slot>, entries: &[EntryPlan], depth: usize) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    for part in &template.parts {
+        match part {
+            Part::Text(part) => text.extend_from_slice(part),
+            Part::Hole(Slot { source: Source::Entry(at), field: None, filters, .. })
+                if filters.is_empty() && depth < 16 =>
+            {
+                text.extend_from_slice(&plain(&entries.get(*at)?.template, entries, depth + 1)?);
+            }
+            Part::Hole(_) => return None,
+        }
+    }
+    Some(text)
+}
+
+enum Unrunnable {
+    Absent,
+    Directory,
+    Refused(Errno),
+}
+
+impl Unrunnable {
+    fn message(&self) -> String {
+        match self {
+            Self::Absent => "was not found".to_owned(),
+            Self::Directory => "is a directory".to_owned(),
+            Self::Refused(Errno::EACCES) => "cannot be run: permission denied; is it executable (chmod +x)?".to_owned(),
+            Self::Refused(errno) => format!("cannot be run: {}", errno.desc()),
+        }
+    }
+}
+
+fn runnable(path: &[u8]) -> Result<CString, Unrunnable> {
+    let name = CString::new(path).map_err(|_| Unrunnable::Absent)?;
+    match nix::unistd::eaccess(name.as_c_str(), AccessFlags::X_OK) {
+        Ok(()) if Path::new(OsStr::from_bytes(path)).is_dir() => Err(Unrunnable::Directory),
+        Ok(()) => Ok(name),
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Err(Unrunnable::Absent),
+        Err(errno) => Err(Unrunnable::Refused(errno)),
+    }
+}

@@ -1,0 +1,758 @@
+//! Spec to [`Plan`]: everything decided, nothing asked for.
+//!
+//! References become numbers of requests, grouped by store; templates keep those numbers as holes;
+//! the command is found. A plan holds no secret, so it can be printed: `check` and `plan` stop here.
+//! No network, and no file but what finding the command needs.
+
+mod command;
+mod inherit;
+mod stores;
+
+use crate::environ::Environ;
+use crate::failure::{self, Code, Failure, Layer, Place, Stop, hint};
+use crate::reference::{Absent, Address, Body, Filter, Hole, PodField};
+use crate::spec::{FileItem, Item, Mount, Spec, Text};
+use crate::store::{Kind, Settings};
+use crate::template::{Part, Scan, Slot, Source, Template};
+use crate::users;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{CStr, CString, OsString};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+pub(crate) struct Plan {
+    pub(crate) stores: Vec<StorePlan>,
+    pub(crate) requests: Vec<RequestPlan>,
+    /// Entries that something refers to, each after those it refers to.
+    pub(crate) entries: Vec<EntryPlan>,
+    pub(crate) targets: Vec<Target>,
+    /// Inherited variables that the command gets as they are.
+    pub(crate) passed: Vec<&'static CStr>,
+    pub(crate) command: Option<CommandPlan>,
+    pub(crate) timeout: Duration,
+    /// Entries that nothing refers to.
+    pub(crate) unused: Vec<(String, Place)>,
+    /// Whether the secret_map's entries became variables, and why.
+    pub(crate) export: Export,
+    /// Where a configuration was looked for, when there is none and nothing to inject.
+    pub(crate) nothing_found: Option<Vec<PathBuf>>,
+    pub(crate) warnings: Vec<Failure>,
+}
+
+pub(crate) struct StorePlan {
+    pub(crate) name: String,
+    pub(crate) kind: &'static Kind,
+    pub(crate) settings: Settings,
+}
+
+pub(crate) struct RequestPlan {
+    pub(crate) store: usize,
+    pub(crate) address: Address,
+    pub(crate) random: Option<usize>,
+}
+
+pub(crate) struct EntryPlan {
+    pub(crate) name: String,
+    pub(crate) template: Template<Slot>,
+    pub(crate) place: Place,
+}
+
+pub(crate) struct Target {
+    pub(crate) kind: TargetKind,
+    pub(crate) template: Template<Slot>,
+    pub(crate) place: Place,
+    /// What it was laid over, nearest last.
+    pub(crate) shadows: Vec<Place>,
+    /// The inherited value of the same name, where that is to be an error if it differs.
+    pub(crate) conflict: Option<&'static [u8]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TargetKind {
+    Variable(Vec<u8>),
+    /// A sealed descriptor, whose path the variable gets.
+    Descriptor {
+        variable: String,
+        mode: u32,
+    },
+    File(FilePlan),
+}
+
+impl TargetKind {
+    /// The variable that it sets, if any.
+    pub(crate) fn variable(&self) -> Option<&[u8]> {
+        match self {
+            Self::Variable(name) => Some(name),
+            Self::Descriptor { variable, .. } => Some(variable.as_bytes()),
+            Self::File(file) => file.variable.as_deref().map(str::as_bytes),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FilePlan {
+    /// Absolute: exactly there. Relative: under the private directory.
+    pub(crate) path: PathBuf,
+    pub(crate) mode: u32,
+    pub(crate) owner: Option<users::Owner>,
+    pub(crate) variable: Option<String>,
+}
+
+pub(crate) struct CommandPlan {
+    /// Where the program is.
+    pub(crate) path: CString,
+    /// What it is told, its own name first.
+    pub(crate) arguments: Vec<Template<Slot>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Export {
+    /// Nothing but a secret_map was given.
+    MapAlone,
+    /// Something else says what the command gets.
+    TargetsGiven,
+    Said(bool),
+    /// The tapis dialect never exports.
+    Tapis,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Dialect {
+    #[default]
+    Strict,
+    Tapis,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum OnConflict {
+    Error,
+    #[default]
+    Inject,
+    Inherit,
+}
+
+/// What was typed about planning.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) store: Option<String>,
+    pub(crate) pristine: bool,
+    pub(crate) keep: Vec<String>,
+    pub(crate) drop: Vec<String>,
+    pub(crate) on_conflict: OnConflict,
+    pub(crate) scan: bool,
+    pub(crate) allow_args: bool,
+    pub(crate) dialect: Dialect,
+    pub(crate) timeout: Duration,
+    pub(crate) file_mode: Option<u32>,
+    pub(crate) file_owner: Option<String>,
+    pub(crate) command: Vec<OsString>,
+    /// `check` and `plan` may go without one.
+    pub(crate) needs_command: bool,
+}
+
+pub(crate) fn build(spec: Spec, options: &Options, environ: &Environ) -> Result<Plan, Stop> {
+    let mut planner = Planner {
+        failures: Vec::new(),
+        warnings: Vec::new(),
+        stores: stores::Stores::default(),
+        requests: Vec::new(),
+        numbers: BTreeMap::new(),
+        order: BTreeMap::new(),
+        spec,
+        options,
+        environ,
+    };
+    planner.failures.append(&mut planner.spec.failures);
+    planner.build()
+}
+
+struct Planner<'a> {
+    spec: Spec,
+    options: &'a Options,
+    environ: &'a Environ,
+    failures: Vec<Failure>,
+    warnings: Vec<Failure>,
+    stores: stores::Stores,
+    requests: Vec<RequestPlan>,
+    numbers: BTreeMap<(usize, Address, Option<usize>), usize>,
+    /// Of the entries that are needed: the position in the map to that in the plan.
+    order: BTreeMap<usize, usize>,
+}
+
+/// A target before its references are numbered.
+struct Draft {
+    kind: TargetKind,
+    template: Template<Hole>,
+    place: Place,
+    shadows: Vec<Place>,
+    conflict: Option<&'static [u8]>,
+}
+
+impl Planner<'_> {
+    fn build(mut self) -> Result<Plan, Stop> {
+        self.stores.check_all(&self.spec, &mut self.failures);
+        let export = self.export();
+        let inherited = inherit::Inherited::filter(self.options, self.environ);
+        let mut drafts = self.drafts(export, &inherited);
+        let arguments = self.arguments();
+        let needed = self.needed(drafts.iter().map(|draft| &draft.template).chain(&arguments));
+        let entries = self.entries(needed);
+        let mut targets = Vec::with_capacity(drafts.len());
+        for draft in drafts.drain(..) {
+            let template = self.bind(draft.template, &draft.place);
+            let Draft { kind, place, shadows, conflict, .. } = draft;
+            targets.push(Target { kind, template, place, shadows, conflict });
+        }
+        let place = Place::of(&Rc::new(Layer::named("argument of the command")), None, "");
+        let arguments: Vec<_> = arguments.into_iter().map(|argument| self.bind(argument, &place)).collect();
+        let passed = inherited.passed(&targets, &self.stores.credential_variables(), self.options);
+        let mut status = failure::OURS;
+        let command = match command::find(&arguments, &targets, &entries, &passed, self.options.needs_command) {
+            Ok(command) => command.map(|path| CommandPlan { path, arguments }),
+            Err(error) => {
+                if self.failures.is_empty() {
+                    status = error.status;
+                }
+                self.failures.push(error.failure);
+                None
+            }
+        };
+        if !self.failures.is_empty() {
+            return Err(Stop { failures: self.failures, status });
+        }
+        let nothing = targets.is_empty() && self.spec.secret_map.len() == 0 && !self.spec.looked_at.is_empty();
+        let unused = (0..self.spec.secret_map.len())
+            .filter(|position| !self.order.contains_key(position))
+            .map(|position| self.spec.secret_map.at(position))
+            .map(|(name, item)| (name.to_owned(), item.place.clone()))
+            .collect();
+        Ok(Plan {
+            stores: self.stores.used(),
+            requests: self.requests,
+            entries,
+            targets,
+            passed,
+            command,
+            timeout: self.options.timeout,
+            unused,
+            export,
+            nothing_found: nothing.then_some(self.spec.looked_at),
+            warnings: self.warnings,
+        })
+    }
+
+    fn export(&self) -> Export {
+        match self.spec.export {
+            _ if self.options.dialect == Dialect::Tapis => Export::Tapis,
+            Some(said) => Export::Said(said),
+            None if self.spec.has_targets => Export::TargetsGiven,
+            None => Export::MapAlone,
+        }
+    }
+
+    /// All that the command is to get, lowest precedence first.
+    fn drafts(&mut self, export: Export, inherited: &inherit::Inherited) -> Vec<Draft> {
+        let mut drafts = Drafts::default();
+        if self.options.scan {
+            let stores = &self.stores;
+            let known = |name: &str| stores.is_known(name, &self.spec, self.environ);
+            for (name, value) in inherited.kept() {
+                if Template::is_meant(value, &known) {
+                    let place = Place::of(&Rc::new(Layer::named("environment")), None, String::from_utf8_lossy(name));
+                    match Template::scan(value, Scan::Known(&known)) {
+                        Ok(template) => drafts.lay(Draft {
+                            kind: TargetKind::Variable(name.to_vec()),
+                            template,
+                            place,
+                            shadows: Vec::new(),
+                            conflict: None,
+                        }),
+                        Err(errors) => {
+                            for error in errors {
+                                let message = format!("{}; --no-scan leaves inherited variables alone", error.what);
+                                self.failures.push(Failure::new(Code::Reference, &place, message));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if matches!(export, Export::MapAlone | Export::Said(true)) {
+            for position in 0..self.spec.secret_map.len() {
+                let (name, item) = self.spec.secret_map.at(position);
+                drafts.lay(Draft {
+                    kind: TargetKind::Variable(name.as_bytes().to_vec()),
+                    template: Template { parts: vec![Part::Hole(Hole::plain(Body::Entry(name.to_owned())))] },
+                    place: item.place.clone(),
+                    shadows: item.shadows.clone(),
+                    conflict: None,
+                });
+            }
+        }
+        for (name, item) in std::mem::take(&mut self.spec.environment).iter() {
+            let Some(template) = self.scan(item, name) else { continue };
+            let kind = if item.descriptor {
+                TargetKind::Descriptor { variable: name.to_owned(), mode: self.options.file_mode.unwrap_or(0o400) }
+            } else {
+                TargetKind::Variable(name.as_bytes().to_vec())
+            };
+            drafts.lay(Draft {
+                kind,
+                template,
+                place: item.place.clone(),
+                shadows: item.shadows.clone(),
+                conflict: None,
+            });
+        }
+        self.settle_conflicts(&mut drafts, inherited);
+        for (path, file) in std::mem::take(&mut self.spec.files).iter() {
+            self.draft_file(path, file, &mut drafts);
+        }
+        for (path, mount) in std::mem::take(&mut self.spec.mounts).iter() {
+            self.draft_mount(path, mount, &mut drafts);
+        }
+        self.check_names(&drafts.list);
+        drafts.list
+    }
+
+    /// What an injected name does to an inherited one.
+    fn settle_conflicts(&mut self, drafts: &mut Drafts, inherited: &inherit::Inherited) {
+        for draft in &mut drafts.list {
+            let name = match &draft.kind {
+                TargetKind::File(_) => continue,
+                kind => kind.variable().unwrap_or_default().to_vec(),
+            };
+            let Some(value) = inherited.value(&name).filter(|_| draft.place.layer.name != "environment") else {
+                continue;
+            };
+            let environment = Place::of(&Rc::new(Layer::named("environment")), None, String::from_utf8_lossy(&name));
+            match self.options.on_conflict {
+                OnConflict::Error => draft.conflict = Some(value),
+                OnConflict::Inherit => {
+                    draft.template = Template::text(value);
+                    draft.kind = TargetKind::Variable(name);
+                    let place = std::mem::replace(&mut draft.place, environment);
+                    draft.shadows.push(place);
+                    continue;
+                }
+                OnConflict::Inject => {}
+            }
+            draft.shadows.insert(0, environment);
+        }
+    }
+
+    fn draft_file(&mut self, path: &str, file: &FileItem, drafts: &mut Drafts) {
+        let Some(template) = self.scan(&file.item, path) else { return };
+        let place = file.item.place.clone();
+        let mode = file.mode.or(self.options.file_mode).unwrap_or(0o400);
+        if file.item.descriptor {
+            let Some(variable) = file.env.clone() else { return };
+            let kind = TargetKind::Descriptor { variable, mode };
+            return drafts.lay(Draft { kind, template, place, shadows: file.item.shadows.clone(), conflict: None });
+        }
+        let owner =
+            match file.owner.as_ref().or(self.options.file_owner.as_ref()).map(|name| users::owner(name)).transpose() {
+                Ok(owner) => owner,
+                Err(message) => return self.failures.push(Failure::new(Code::Config, &place, message)),
+            };
+        let plan = FilePlan { path: path.into(), mode, owner, variable: file.env.clone() };
+        let shadows = file.item.shadows.clone();
+        drafts.lay(Draft { kind: TargetKind::File(plan), template, place, shadows, conflict: None });
+    }
+
+    /// Entries with `config_content` become files; the other mounts are the service's business.
+    fn draft_mount(&mut self, path: &str, mount: &Mount, drafts: &mut Drafts) {
+        let Some(content) = mount.content.as_ref().filter(|_| !mount.removed) else { return };
+        if is_size_marker(content) {
+            let message =
+                "this is the marker that the service sends in place of a content; ask for the pod with its configs";
+            return self.failures.push(Failure::new(Code::Config, &mount.place, message));
+        }
+        let mode = match mount.permissions.as_deref().filter(|text| !text.is_empty()) {
+            None => 0o644,
+            Some(text) => match crate::spec::parse_mode(text) {
+                Some(mode) => mode,
+                None => {
+                    let message = "config_permissions has three or four octal digits, such as \"0400\"";
+                    return self.failures.push(Failure::new(Code::Config, &mount.place, message));
+                }
+            },
+        };
+        let item = Item {
+            text: Text::Template(content.clone().into_bytes()),
+            descriptor: false,
+            place: mount.place.clone(),
+            shadows: Vec::new(),
+        };
+        let Some(template) = self.scan(&item, path) else { return };
+        // On a volume the path is a directory; alone it is the file itself.
+        let path = match &mount.filename {
+            Some(filename) if mount.kind.as_deref() == Some("tapisvolume") => PathBuf::from(path).join(filename),
+            _ => PathBuf::from(path),
+        };
+        if !path.is_absolute() {
+            let message = "the path of a volume mount is absolute";
+            return self.failures.push(Failure::new(Code::Config, &mount.place, message));
+        }
+        let plan = FilePlan { path, mode, owner: None, variable: None };
+        let (place, shadows) = (mount.place.clone(), mount.shadows.clone());
+        drafts.lay(Draft { kind: TargetKind::File(plan), template, place, shadows, conflict: None });
+    }
+
+    fn check_names(&mut self, drafts: &[Draft]) {
+        let mut variables: BTreeSet<&[u8]> = BTreeSet::new();
+        let mut paths: BTreeSet<&Path> = BTreeSet::new();
+        let mut complain = |draft: &Draft, message: &str| {
+            self.failures.push(Failure::new(Code::Config, &draft.place, message));
+        };
+        for draft in drafts {
+            if let TargetKind::File(plan) = &draft.kind {
+                if !paths.insert(&plan.path) {
+                    complain(draft, "another file has this path too");
+                }
+            }
+            let Some(name) = draft.kind.variable() else { continue };
+            match name {
+                [] => complain(draft, "a variable has an empty name"),
+                name if name.contains(&b'=') => {
+                    complain(draft, "a variable cannot have `=` in its name; use a file instead");
+                }
+                name if name.contains(&0) => complain(draft, "a variable cannot have a NUL byte in its name"),
+                name if !variables.insert(name) => {
+                    complain(draft, "the variable that gets this file's path is set by something else too");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The item's template; None when it is malformed, which is reported, or not to be set.
+    fn scan(&mut self, item: &Item, name: &str) -> Option<Template<Hole>> {
+        let scanned = match &item.text {
+            Text::Literal(text) => Ok(Template::text(text.clone())),
+            Text::Reference(hole) => Ok(Template { parts: vec![Part::Hole(hole.clone())] }),
+            Text::Template(text) => Template::scan(text, Scan::Every),
+            Text::Inherited => {
+                let value = self.environ.get(name)?;
+                let known = |name: &str| self.stores.is_known(name, &self.spec, self.environ);
+                if self.options.scan && Template::is_meant(value, &known) {
+                    Template::scan(value, Scan::Known(&known))
+                } else {
+                    Ok(Template::text(value))
+                }
+            }
+        };
+        scanned
+            .map_err(|errors| {
+                for error in errors {
+                    let message = format!("{} (byte {} of the value)", error.what, error.at);
+                    self.failures.push(Failure::new(Code::Reference, &item.place, message));
+                }
+            })
+            .ok()
+    }
+
+    /// The command's words. One that holds a reference needs leave: every user can read it.
+    fn arguments(&mut self) -> Vec<Template<Hole>> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let words: Vec<Vec<u8>> = if self.options.command.is_empty() {
+            let command = self.spec.command.iter().flatten();
+            let with_arguments =
+                command.chain(self.spec.arguments.iter().flatten().filter(|_| self.spec.command.is_some()));
+            with_arguments.map(|word| word.as_bytes().to_vec()).collect()
+        } else {
+            self.options.command.iter().map(|word| word.as_bytes().to_vec()).collect()
+        };
+        let known = |name: &str| self.stores.is_known(name, &self.spec, self.environ);
+        let mut arguments = Vec::with_capacity(words.len());
+        let mut failures = Vec::new();
+        for (number, word) in words.into_iter().enumerate() {
+            let meant = self.options.dialect == Dialect::Strict && Template::is_meant(&word, &known);
+            let mut refuse = |message: String| {
+                failures.push(Failure::new(Code::Reference, format!("argument {number} of the command"), message));
+            };
+            if meant && number == 0 {
+                refuse("the command itself cannot be a reference".to_owned());
+            } else if meant && !self.options.allow_args {
+                refuse(
+                    "it holds a reference, and every user can read /proc/PID/cmdline; use a variable or a file, or --allow-args"
+                        .to_owned(),
+                );
+            } else if meant {
+                match Template::scan(&word, Scan::Known(&known)) {
+                    Ok(template) => {
+                        arguments.push(template);
+                        continue;
+                    }
+                    Err(errors) => errors.into_iter().for_each(|error| refuse(error.what.to_string())),
+                }
+            }
+            arguments.push(Template::text(word));
+        }
+        self.failures.extend(failures);
+        arguments
+    }
+
+    /// The entries that templates refer to, directly or through others, each after those it needs.
+    fn needed<'t>(&mut self, roots: impl Iterator<Item = &'t Template<Hole>>) -> Vec<(usize, Template<Hole>)> {
+        let mut parsed: BTreeMap<usize, Template<Hole>> = BTreeMap::new();
+        let mut waiting: Vec<usize> = roots.flat_map(|template| self.entries_of(template)).collect();
+        while let Some(position) = waiting.pop() {
+            if parsed.contains_key(&position) {
+                continue;
+            }
+            let (name, item) = self.spec.secret_map.at(position);
+            let (name, item) = (name.to_owned(), item.clone());
+            let mut template = self.scan(&item, &name).unwrap_or_else(|| Template::text(""));
+            drop_final_newline(&mut template);
+            waiting.extend(self.entries_of(&template));
+            parsed.insert(position, template);
+        }
+        self.sort(parsed)
+    }
+
+    fn entries_of(&self, template: &Template<Hole>) -> Vec<usize> {
+        let position = |hole: &Hole| match &hole.body {
+            Body::Entry(key) => self.spec.secret_map.position(key),
+            _ => None,
+        };
+        template.holes().filter_map(position).collect()
+    }
+
+    /// Depth first without recursion, so that a long chain of entries is no danger to the stack.
+    fn sort(&mut self, mut parsed: BTreeMap<usize, Template<Hole>>) -> Vec<(usize, Template<Hole>)> {
+        let mut sorted: Vec<usize> = Vec::with_capacity(parsed.len());
+        let mut done: BTreeMap<usize, bool> = BTreeMap::new();
+        for &root in parsed.keys() {
+            // Each level: an entry, and those it still waits for.
+            let mut path: Vec<(usize, Vec<usize>)> = Vec::new();
+            let mut next = Some(root);
+            loop {
+                match next.take() {
+                    Some(position) if done.get(&position) == Some(&true) => {}
+                    Some(position) if done.contains_key(&position) => {
+                        let start = path.iter().position(|(entry, _)| *entry == position).unwrap_or(0);
+                        let cycle: Vec<_> = path[start..].iter().map(|(entry, _)| *entry).chain([position]).collect();
+                        let names: Vec<_> = cycle.iter().map(|&entry| self.spec.secret_map.at(entry).0).collect();
+                        let place = &self.spec.secret_map.at(position).1.place;
+                        let message = format!("entries refer to one another in a circle: {}", names.join(" -> "));
+                        self.failures.push(Failure::new(Code::Reference, place, message));
+                    }
+                    Some(position) => {
+                        done.insert(position, false);
+                        path.push((position, self.entries_of(&parsed[&position])));
+                    }
+                    None => {}
+                }
+                let Some((position, waits)) = path.last_mut() else { break };
+                next = waits.pop();
+                if next.is_none() {
+                    done.insert(*position, true);
+                    sorted.push(*position);
+                    path.pop();
+                }
+            }
+        }
+        let take = |position: usize| parsed.remove(&position).map(|template| (position, template));
+        sorted.into_iter().filter_map(take).collect()
+    }
+
+    fn entries(&mut self, needed: Vec<(usize, Template<Hole>)>) -> Vec<EntryPlan> {
+        self.order = needed.iter().enumerate().map(|(at, (position, _))| (*position, at)).collect();
+        let mut entries = Vec::with_capacity(needed.len());
+        for (position, template) in needed {
+            let (name, item) = self.spec.secret_map.at(position);
+            let (name, place) = (name.to_owned(), item.place.clone());
+            let template = match whole_random(&template) {
+                Some((hole, length)) => self.bind_random(&name, hole, length, &place),
+                None => self.bind(template, &place),
+            };
+            entries.push(EntryPlan { name, template, place });
+        }
+        entries
+    }
+
+    /// Numbers a template's references. Each that cannot be is reported; the plan fails then, so
+    /// what stands in for it does not matter.
+    fn bind(&mut self, template: Template<Hole>, place: &Place) -> Template<Slot> {
+        let mut parts = Vec::with_capacity(template.parts.len());
+        for part in template.parts {
+            match part {
+                Part::Text(text) => parts.push(Part::Text(text)),
+                Part::Hole(hole) => match self.bind_hole(&hole) {
+                    Ok(part) => parts.push(part),
+                    Err((code, message)) => {
+                        self.failures.push(Failure::new(code, place, message).about(&hole));
+                    }
+                },
+            }
+        }
+        Template { parts }
+    }
+
+    fn bind_hole(&mut self, hole: &Hole) -> Result<Part<Slot>, (Code, String)> {
+        let missing = |what: String| match &hole.absent {
+            Absent::Default(default) => Ok(Part::Text(default.clone())),
+            Absent::Explain(text) => Err((Code::Reference, text.clone())),
+            Absent::Fail => Err((Code::Reference, what)),
+        };
+        match &hole.body {
+            Body::Entry(key) => match self.spec.secret_map.position(key) {
+                Some(position) => {
+                    let at = self.order.get(&position).copied().unwrap_or(0);
+                    Ok(slot(Source::Entry(at), hole))
+                }
+                None => {
+                    missing(format!("the secret_map has no entry `{key}`{}", hint(key, self.spec.secret_map.names())))
+                }
+            },
+            Body::Secret(address) => {
+                let store = self.stores.of(address, &self.spec, self.options, self.environ)?;
+                Ok(slot(Source::Request(self.number(store, address.clone(), None)), hole))
+            }
+            Body::Default(value) => filtered(value, &hole.filters),
+            Body::Required(text) => Err((Code::Reference, format!("a value is required here: {text}"))),
+            Body::Random(_) => {
+                Err((Code::Reference, "a random password is the whole value of a secret_map entry only".to_owned()))
+            }
+            Body::Pod(field) => match self.pod_field(field) {
+                Ok(Some(text)) => filtered(text.as_bytes(), &hole.filters),
+                Ok(None) => missing("the configuration is no pod definition that says so".to_owned()),
+                Err(message) => missing(message),
+            },
+            Body::Stack(key) => missing(format!("the configuration holds no stack, so there is no `{key}` of one")),
+        }
+    }
+
+    fn bind_random(&mut self, entry: &str, hole: &Hole, length: usize, place: &Place) -> Template<Slot> {
+        let kept = match &self.spec.pod.id {
+            Some(pod) => format!("{pod}:{entry}"),
+            None => entry.to_owned(),
+        };
+        let address = Address { store: None, path: kept, version: None };
+        match self.stores.for_random(&self.spec, self.options, self.environ) {
+            Ok(store) => {
+                let number = self.number(store, address, Some(length));
+                Template { parts: vec![slot(Source::Request(number), hole)] }
+            }
+            Err((code, message)) => {
+                self.failures.push(Failure::new(code, place, message).about(hole));
+                Template::text("")
+            }
+        }
+    }
+
+    fn number(&mut self, store: usize, address: Address, random: Option<usize>) -> usize {
+        let next = self.requests.len();
+        let number = *self.numbers.entry((store, address.clone(), random)).or_insert(next);
+        if number == next {
+            self.requests.push(RequestPlan { store, address, random });
+        }
+        number
+    }
+
+    /// None: no pod definition says so. Err: it has networks, and not this one.
+    fn pod_field(&self, field: &PodField) -> Result<Option<String>, String> {
+        let pod = &self.spec.pod;
+        let net = |name: &str| pod.networking.iter().find(|(net, _)| net == name).map(|(_, fields)| fields);
+        let text = |fields: &[(String, Option<String>)], name: &str| {
+            fields
+                .iter()
+                .find(|(field, _)| field == name)
+                .and_then(|(_, text)| text.clone())
+                .filter(|text| !text.is_empty())
+        };
+        let tapis_url = |url: String| url.split_once(".pods.").map(|(_, rest)| rest.to_owned());
+        Ok(match field {
+            PodField::Id => pod.id.clone(),
+            PodField::Url => net("default").and_then(|fields| text(fields, "url")),
+            PodField::TapisUrl => net("default").and_then(|fields| text(fields, "url")).and_then(tapis_url),
+            PodField::Networking { net: name, field } => {
+                let Some(fields) = net(name) else {
+                    let names = pod.networking.iter().map(|(net, _)| net.as_str());
+                    return Err(format!("the pod definition has no network `{name}`{}", hint(name, names)));
+                };
+                match field.as_str() {
+                    "url" | "hostname" => text(fields, "url"),
+                    "port" | "protocol" => text(fields, field),
+                    "tapis_url" => text(fields, "url").and_then(tapis_url),
+                    _ => {
+                        return Err(format!(
+                            "a network has no field `{field}`; there are url, hostname, port, protocol and tapis_url"
+                        ));
+                    }
+                }
+            }
+        })
+    }
+}
+
+#[derive(Default)]
+struct Drafts {
+    list: Vec<Draft>,
+    /// Where each variable stands in the list.
+    variables: BTreeMap<Vec<u8>, usize>,
+}
+
+impl Drafts {
+    /// A variable takes the place of an earlier one of its name.
+    fn lay(&mut self, mut draft: Draft) {
+        let is_file = matches!(draft.kind, TargetKind::File(_));
+        if let Some(name) = draft.kind.variable().filter(|_| !is_file).map(<[u8]>::to_vec) {
+            if let Some(&at) = self.variables.get(&name) {
+                let earlier = std::mem::replace(&mut self.list[at].place, draft.place.clone());
+                if earlier.layer.name != "environment" {
+                    draft.shadows.insert(0, earlier);
+                }
+                self.list[at] = draft;
+                return;
+            }
+            self.variables.insert(name, self.list.len());
+        }
+        self.list.push(draft);
+    }
+}
+
+fn slot(source: Source, hole: &Hole) -> Part<Slot> {
+    Part::Hole(Slot {
+        source,
+        field: hole.field.clone(),
+        filters: hole.filters.clone(),
+        absent: hole.absent.clone(),
+        shown: hole.to_string(),
+    })
+}
+
+fn filtered(text: &[u8], filters: &[Filter]) -> Result<Part<Slot>, (Code, String)> {
+    Filter::run_all(filters, text)
+        .map(Part::Text)
+        .map_err(|filter| (Code::Reference, format!("the text does not fit the filter `{}`", filter.name())))
+}
+
+/// Tapis takes one newline after a form that is the whole value of an entry, and drops it.
+fn drop_final_newline(template: &mut Template<Hole>) {
+    if let [Part::Hole(hole), Part::Text(text)] = template.parts.as_slice() {
+        let whole = matches!(hole.body, Body::Secret(_) | Body::Default(_) | Body::Required(_));
+        if hole.tapis && whole && text == b"\n" {
+            template.parts.pop();
+        }
+    }
+}
+
+fn whole_random(template: &Template<Hole>) -> Option<(&Hole, usize)> {
+    match template.parts.as_slice() {
+        [Part::Hole(hole)] => match hole.body {
+            Body::Random(length) => Some((hole, length)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `<N bytes - …>`: what the service shows of a content that was not asked for.
+fn is_size_marker(content: &str) -> bool {
+    let Some(rest) = content.strip_prefix('<').filter(|rest| rest.trim_end().ends_with('>')) else { return false };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    digits > 0 && rest[digits..].starts_with(" bytes - ")
+}

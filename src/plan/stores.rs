@@ -1,0 +1,230 @@
+//! Which store a reference means, and whether a store's settings say enough.
+
+use super::{Options, StorePlan};
+use crate::environ::Environ;
+use crate::failure::{Code, Failure, Place, hint};
+use crate::reference::Address;
+use crate::spec::document::{Data, Node};
+use crate::spec::{Spec, StoreSpec};
+use crate::store::{self, Credential, Form, KINDS, Kind, Setting, Settings};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+#[derive(Default)]
+pub(super) struct Stores {
+    /// The configured ones whose settings are in order.
+    configured: BTreeMap<String, (&'static Kind, Settings)>,
+    used: Vec<StorePlan>,
+    default: Option<Result<usize, (Code, String)>>,
+}
+
+impl Stores {
+    /// Checks every configured store, used or not.
+    pub(super) fn check_all(&mut self, spec: &Spec, failures: &mut Vec<Failure>) {
+        for (name, store) in spec.stores.iter() {
+            if let Some(checked) = check(name, store, failures) {
+                self.configured.insert(name.to_owned(), checked);
+            }
+        }
+    }
+
+    /// Whether a foreign text that begins `$<NAME:` means a store.
+    pub(super) fn is_known(&self, name: &str, spec: &Spec, environ: &Environ) -> bool {
+        spec.stores.get(name).is_some() || store::kind(name).is_some_and(|kind| (kind.without_settings)(environ))
+    }
+
+    /// The number of the store that an address means, once the address is in order.
+    pub(super) fn of(
+        &mut self,
+        address: &Address,
+        spec: &Spec,
+        options: &Options,
+        environ: &Environ,
+    ) -> Result<usize, (Code, String)> {
+        let number = match &address.store {
+            Some(name) => self.named(name, spec, environ)?,
+            None => self.default(spec, options, environ)?,
+        };
+        let store = &self.used[number];
+        if address.version.is_some() && !store.kind.caps.versions {
+            return Err((Code::Reference, format!("a store of kind {} has no versions", store.kind.name)));
+        }
+        (store.kind.check)(address, &store.settings).map_err(|message| (Code::Reference, message))?;
+        Ok(number)
+    }
+
+    /// The store that keeps random passwords: the default one, else the embedded one.
+    pub(super) fn for_random(
+        &mut self,
+        spec: &Spec,
+        options: &Options,
+        environ: &Environ,
+    ) -> Result<usize, (Code, String)> {
+        if let Ok(number) = self.default(spec, options, environ) {
+            if self.used[number].kind.caps.random {
+                return Ok(number);
+            }
+        }
+        let configured = self.configured.iter().find(|(_, (kind, _))| kind.caps.random).map(|(name, _)| name.clone());
+        let name = configured.or_else(|| KINDS.iter().find(|kind| kind.caps.random).map(|kind| kind.name.to_owned()));
+        match name {
+            Some(name) => self.named(&name, spec, environ),
+            None => Err((Code::Reference, "no store here can keep a random password".to_owned())),
+        }
+    }
+
+    fn named(&mut self, name: &str, spec: &Spec, environ: &Environ) -> Result<usize, (Code, String)> {
+        if let Some(number) = self.used.iter().position(|store| store.name == name) {
+            return Ok(number);
+        }
+        let (kind, settings) = match self.configured.get(name) {
+            Some((kind, settings)) => (*kind, settings.clone()),
+            None if spec.stores.get(name).is_some() => {
+                return Err((Code::Config, format!("the settings of the store `{name}` are not in order")));
+            }
+            None => match store::kind(name) {
+                Some(kind) if (kind.without_settings)(environ) => (kind, Settings::default()),
+                Some(_) => {
+                    let message = format!("the kind `{name}` needs settings; add a store of that name to \"stores\"");
+                    return Err((Code::Config, message));
+                }
+                None => {
+                    let known = spec.stores.names().chain(KINDS.iter().map(|kind| kind.name));
+                    let message = format!("there is no store `{name}`{}", hint(name, known));
+                    return Err((Code::Config, message));
+                }
+            },
+        };
+        self.used.push(StorePlan { name: name.to_owned(), kind, settings });
+        Ok(self.used.len() - 1)
+    }
+
+    fn default(&mut self, spec: &Spec, options: &Options, environ: &Environ) -> Result<usize, (Code, String)> {
+        if let Some(known) = &self.default {
+            return known.clone();
+        }
+        let found = default_name(spec, options.store.as_deref(), environ)
+            .map_err(|message| (Code::Config, message))
+            .and_then(|name| self.named(&name, spec, environ));
+        self.default = Some(found.clone());
+        found
+    }
+
+    /// The variables that hold a login of a store that is used or configured, and our own always.
+    pub(super) fn credential_variables(&self) -> Vec<String> {
+        let used = self.used.iter().map(|store| (store.kind, &store.settings));
+        let configured = self.configured.values().map(|(kind, settings)| (*kind, settings));
+        let mut names: Vec<String> = Vec::new();
+        for (kind, settings) in used.chain(configured) {
+            names.extend(settings.credential_variables().map(str::to_owned));
+            names.extend(kind.credential_variables.iter().map(|&name| name.to_owned()));
+        }
+        let ours = KINDS.iter().flat_map(|kind| kind.credential_variables).filter(|name| name.starts_with("INJECT_"));
+        names.extend(ours.map(|&name| name.to_owned()));
+        names
+    }
+
+    pub(super) fn used(self) -> Vec<StorePlan> {
+        self.used
+    }
+}
+
+/// The default store's name: what was said, else the only one possible.
+pub(crate) fn default_name(spec: &Spec, typed: Option<&str>, environ: &Environ) -> Result<String, String> {
+    let variable = || environ.get("INJECT_STORE").map(|name| String::from_utf8_lossy(name).into_owned());
+    let said = typed.map(str::to_owned).or_else(|| spec.default_store.as_ref().map(|(name, _)| name.clone()));
+    if let Some(name) = said.or_else(variable) {
+        return Ok(name);
+    }
+    let mut possible: Vec<&str> = spec.stores.names().collect();
+    if possible.is_empty() {
+        let ambient = KINDS.iter().filter(|kind| kind.caps.network && (kind.without_settings)(environ));
+        possible = ambient.map(|kind| kind.name).collect();
+    }
+    match possible.as_slice() {
+        [] => Ok("local".to_owned()),
+        [only] => Ok((*only).to_owned()),
+        several => Err(format!(
+            "several stores could be the default: {}; name one with \"default_store\" or -s",
+            several.join(", ")
+        )),
+    }
+}
+
+/// A configured store's kind and settings; what is wrong with them is reported.
+pub(crate) fn check(name: &str, store: &StoreSpec, failures: &mut Vec<Failure>) -> Option<(&'static Kind, Settings)> {
+    let before = failures.len();
+    let place = |at: usize, key: &str| Place::of(&store.place.layer, Some(at), format!("stores.{name}{key}"));
+    let kind = match store.settings.iter().find(|(key, _)| key.name == "kind") {
+        Some((_, Node { data: Data::Text(kind), at })) => store::kind(kind).or_else(|| {
+            let message = format!("there is no kind `{kind}`{}", hint(kind, KINDS.iter().map(|kind| kind.name)));
+            failures.push(Failure::new(Code::Config, place(*at, ".kind"), message));
+            None
+        }),
+        Some((_, node)) => {
+            failures.push(Failure::new(Code::Config, place(node.at, ".kind"), "\"kind\" is a string"));
+            None
+        }
+        None => {
+            let kinds: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+            let message = format!("a store needs a \"kind\": {}", kinds.join(", "));
+            failures.push(Failure::new(Code::Config, &store.place, message));
+            None
+        }
+    }?;
+    let mut settings = Settings::default();
+    for (key, node) in store.settings.iter().filter(|(key, _)| key.name != "kind") {
+        let Some(&(known, form)) = kind.settings.iter().find(|(known, _)| *known == key.name) else {
+            let hint = hint(&key.name, kind.settings.iter().map(|(known, _)| *known));
+            let message = format!("a store of kind {} has no setting `{}`{hint}", kind.name, key.name);
+            failures.push(Failure::new(Code::Config, place(key.at, ""), message));
+            continue;
+        };
+        match setting(form, node, &store.base) {
+            Ok(setting) => settings.set(known, setting),
+            Err(expected) => {
+                failures.push(Failure::new(Code::Config, place(node.at, &format!(".{known}")), expected));
+            }
+        }
+    }
+    (failures.len() == before).then_some((kind, settings))
+}
+
+fn setting(form: Form, node: &Node, base: &Path) -> Result<Setting, &'static str> {
+    match (form, &node.data) {
+        (Form::Text, Data::Text(text)) => Ok(Setting::Text(text.clone())),
+        (Form::Path, Data::Text(path)) if !path.is_empty() => Ok(Setting::Path(base.join(path))),
+        (Form::List, Data::List(items)) => {
+            let text = |item: &Node| match &item.data {
+                Data::Text(text) => Some(text.clone()),
+                _ => None,
+            };
+            let texts = items.iter().map(text).collect::<Option<Vec<_>>>();
+            texts.map(Setting::List).ok_or("this is a list of strings")
+        }
+        (Form::CredentialPath, Data::Text(path)) if !path.is_empty() && !path.starts_with("AGE-SECRET-KEY-") => {
+            Ok(Setting::Credential(Credential::File(base.join(path))))
+        }
+        (Form::Credential | Form::CredentialPath, Data::Table(members)) => match members.as_slice() {
+            [(key, Node { data: Data::Text(text), .. })] if key.name == "env" => {
+                Ok(Setting::Credential(Credential::Variable(text.clone())))
+            }
+            [(key, Node { data: Data::Text(text), .. })] if key.name == "file" => {
+                Ok(Setting::Credential(Credential::File(base.join(text))))
+            }
+            [(key, Node { data: Data::Text(text), .. })] if key.name == "credential" => {
+                Ok(Setting::Credential(Credential::Named(text.clone())))
+            }
+            _ => Err("a credential is {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}"),
+        },
+        (Form::Text, _) => Err("this is a string"),
+        (Form::Path, _) => Err("this is a path, as a string"),
+        (Form::List, _) => Err("this is a list of strings"),
+        (Form::Credential, _) => {
+            Err("a credential is never written here; use {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}")
+        }
+        (Form::CredentialPath, _) => {
+            Err("this is a path, or {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}; never the key itself")
+        }
+    }
+}

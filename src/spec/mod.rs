@@ -1,0 +1,387 @@
+//! Configuration to [`Spec`]: what was asked for, each item with its place in the text.
+//!
+//! Reads files, dotenv files and options, lays them over one another member by member, and says
+//! what is wrong with their shape. It does not know stores, and no environment but where a
+//! configuration is looked for.
+
+pub(crate) mod document;
+pub(crate) mod dotenv;
+mod read;
+
+pub(crate) use read::parse_mode;
+
+use crate::environ::Environ;
+use crate::failure::{Code, Failure, Layer, Place};
+use crate::reference::Hole;
+use document::{Flaw, Node};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// All that was asked for, later layers laid over earlier ones.
+#[derive(Default)]
+pub(crate) struct Spec {
+    pub(crate) default_store: Option<(String, Place)>,
+    pub(crate) stores: Members<StoreSpec>,
+    pub(crate) secret_map: Members<Item>,
+    pub(crate) environment: Members<Item>,
+    pub(crate) files: Members<FileItem>,
+    pub(crate) mounts: Members<Mount>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) arguments: Option<Vec<String>>,
+    /// `"export"`, where it was said.
+    pub(crate) export: Option<bool>,
+    /// Something besides a secret_map was given, so entries are not exported by themselves.
+    pub(crate) has_targets: bool,
+    pub(crate) pod: Pod,
+    /// Where a configuration was looked for, when none was found.
+    pub(crate) looked_at: Vec<PathBuf>,
+    /// What is wrong with what was read; planning goes on, so that all is reported at once.
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// Named members in the order they were first written.
+pub(crate) struct Members<T> {
+    list: Vec<(String, T)>,
+    index: BTreeMap<String, usize>,
+}
+
+impl<T> Default for Members<T> {
+    fn default() -> Self {
+        Self { list: Vec::new(), index: BTreeMap::new() }
+    }
+}
+
+impl<T> Members<T> {
+    pub(crate) fn get(&self, name: &str) -> Option<&T> {
+        self.position(name).map(|at| &self.list[at].1)
+    }
+
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.index.get(name).copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.list.iter().map(|(name, item)| (name.as_str(), item))
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(crate) fn at(&self, position: usize) -> (&str, &T) {
+        let (name, item) = &self.list[position];
+        (name, item)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Lays a member over an earlier one of its name, which `shadow` gets.
+    fn lay(&mut self, name: String, item: T, shadow: impl FnOnce(&mut T, T)) {
+        match self.index.get(&name) {
+            Some(&at) => {
+                let earlier = std::mem::replace(&mut self.list[at].1, item);
+                shadow(&mut self.list[at].1, earlier);
+            }
+            None => {
+                self.index.insert(name.clone(), self.list.len());
+                self.list.push((name, item));
+            }
+        }
+    }
+}
+
+/// What a variable or a file holds, as written.
+#[derive(Clone, Debug)]
+pub(crate) enum Text {
+    Template(Vec<u8>),
+    Literal(Vec<u8>),
+    /// Cloudify's object form.
+    Reference(Hole),
+    /// `-e NAME`: the inherited value.
+    Inherited,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) text: Text,
+    /// `"as": "fd"`.
+    pub(crate) descriptor: bool,
+    pub(crate) place: Place,
+    pub(crate) shadows: Vec<Place>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct FileItem {
+    pub(crate) item: Item,
+    pub(crate) mode: Option<u32>,
+    pub(crate) owner: Option<String>,
+    /// The variable that gets the file's path.
+    pub(crate) env: Option<String>,
+}
+
+/// A Tapis volume mount, as far as `inject` has a use for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Mount {
+    pub(crate) kind: Option<String>,
+    pub(crate) source_id: Option<String>,
+    pub(crate) sub_path: Option<String>,
+    pub(crate) read_only: Option<bool>,
+    pub(crate) content: Option<String>,
+    pub(crate) permissions: Option<String>,
+    pub(crate) filename: Option<String>,
+    pub(crate) update_mode: Option<String>,
+    /// `null` takes an inherited mount away.
+    pub(crate) removed: bool,
+    pub(crate) place: Place,
+    pub(crate) shadows: Vec<Place>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoreSpec {
+    /// As written, `kind` among them.
+    pub(crate) settings: Vec<(document::Key, Node)>,
+    /// Where relative paths start.
+    pub(crate) base: PathBuf,
+    pub(crate) place: Place,
+    pub(crate) shadows: Vec<Place>,
+}
+
+/// Facts of a Tapis pod definition.
+#[derive(Default)]
+pub(crate) struct Pod {
+    pub(crate) id: Option<String>,
+    pub(crate) stack: Option<String>,
+    /// Network, then its scalar fields; one that is null has no value.
+    pub(crate) networking: Vec<(String, Vec<(String, Option<String>)>)>,
+}
+
+/// What was typed about configuration.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inputs {
+    pub(crate) configs: Vec<OsString>,
+    pub(crate) require_config: bool,
+    pub(crate) env_files: Vec<OsString>,
+    pub(crate) env: Vec<OsString>,
+    pub(crate) files: Vec<OsString>,
+}
+
+impl Spec {
+    /// Reads everything, lowest layer first. A layer that cannot be read or parsed at all is an
+    /// error; what is wrong inside one is collected in `failures`.
+    pub(crate) fn load(inputs: &Inputs, environ: &Environ) -> Result<Self, Vec<Failure>> {
+        let mut spec = Self::default();
+        let mut broken = Vec::new();
+        let configs = if inputs.configs.is_empty() {
+            match find_config(environ) {
+                Ok(Found::At(path)) => vec![path.into_os_string()],
+                Ok(Found::Nowhere(places)) => {
+                    spec.looked_at = places;
+                    Vec::new()
+                }
+                Err(failure) => return Err(vec![failure]),
+            }
+        } else {
+            inputs.configs.clone()
+        };
+        if configs.is_empty() && inputs.require_config {
+            let places: Vec<_> = spec.looked_at.iter().map(|path| path.display().to_string()).collect();
+            let message = format!("there is no configuration; looked at {}; name one with -c", places.join(", "));
+            return Err(vec![Failure::new(Code::Config, "", message)]);
+        }
+        for config in &configs {
+            if let Err(failure) = spec.lay_config(config) {
+                broken.push(failure);
+            }
+        }
+        for file in &inputs.env_files {
+            if let Err(failure) = spec.lay_env_file(file) {
+                broken.push(failure);
+            }
+        }
+        spec.lay_options(inputs);
+        if broken.is_empty() {
+            return Ok(spec);
+        }
+        broken.extend(spec.failures);
+        Err(broken)
+    }
+
+    fn lay_config(&mut self, config: &OsStr) -> Result<(), Failure> {
+        let (name, base) = if config == "-" {
+            ("standard input".to_owned(), PathBuf::new())
+        } else {
+            let path = Path::new(config);
+            (path.display().to_string(), path.parent().unwrap_or(Path::new("")).to_owned())
+        };
+        let unreadable = |error: io::Error| {
+            Failure::new(Code::Config, &name, format!("the configuration cannot be read: {}", cause(&error)))
+        };
+        let bytes = read_input(config).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            Failure::new(Code::Config, &name, format!("the configuration is not UTF-8 (byte {at})"))
+        })?;
+        let toml = Path::new(config).extension().is_some_and(|extension| extension == "toml")
+            || (config == "-" && !text.trim_start().starts_with('{'));
+        let parsed =
+            if toml { document::parse_toml(&text).map(|root| (root, Vec::new())) } else { document::parse_json(&text) };
+        let layer = Rc::new(Layer { name, text: text.into_bytes() });
+        let failure = |flaw: Flaw| Failure::new(Code::Config, Place::of(&layer, Some(flaw.at), ""), flaw.message);
+        let (root, flaws) = parsed.map_err(failure)?;
+        self.failures.extend(flaws.into_iter().map(failure));
+        self.read(root, &layer, &base)
+    }
+
+    fn lay_env_file(&mut self, file: &OsStr) -> Result<(), Failure> {
+        let name = Path::new(file).display().to_string();
+        let text = read_input(file).map_err(|error| {
+            Failure::new(Code::Config, &name, format!("the env file cannot be read: {}", cause(&error)))
+        })?;
+        let layer = Rc::new(Layer { name, text });
+        let (assignments, errors) = dotenv::parse(&layer.text);
+        for error in errors {
+            self.failures.push(Failure::new(Code::Config, Place::of(&layer, Some(error.at), ""), error.message));
+        }
+        self.has_targets = true;
+        for dotenv::Assignment { name, value, at } in assignments {
+            let place = Place::of(&layer, Some(at), name.clone());
+            self.lay_variable(name, Item::template(value, place));
+        }
+        Ok(())
+    }
+
+    fn lay_options(&mut self, inputs: &Inputs) {
+        let (env, file) = (Rc::new(Layer::named("-e")), Rc::new(Layer::named("-f")));
+        self.has_targets |= !inputs.env.is_empty() || !inputs.files.is_empty();
+        for option in &inputs.env {
+            let (name, value) = split_assignment(option);
+            let Some(name) = name.filter(|name| !name.is_empty()) else {
+                self.failures.push(Failure::new(
+                    Code::Config,
+                    "-e",
+                    "write -e NAME=TEMPLATE, or -e NAME to pass the inherited one on",
+                ));
+                continue;
+            };
+            let place = Place::of(&env, None, name);
+            let text = value.map_or(Text::Inherited, |value| Text::Template(value.to_vec()));
+            self.lay_variable(name.to_owned(), Item { text, descriptor: false, place, shadows: Vec::new() });
+        }
+        for option in &inputs.files {
+            let (Some(path), Some(value)) = split_assignment(option) else {
+                self.failures.push(Failure::new(Code::Config, "-f", "write -f PATH=TEMPLATE"));
+                continue;
+            };
+            let item = Item::template(value.to_vec(), Place::of(&file, None, path));
+            self.lay_file(path.to_owned(), FileItem { item, mode: None, owner: None, env: None });
+        }
+    }
+
+    fn lay_variable(&mut self, name: String, item: Item) {
+        self.environment.lay(name, item, Item::shadow);
+    }
+
+    fn lay_file(&mut self, path: String, file: FileItem) {
+        self.files.lay(path, file, |later, earlier| later.item.shadow(earlier.item));
+    }
+}
+
+impl Item {
+    fn template(text: Vec<u8>, place: Place) -> Self {
+        Self { text: Text::Template(text), descriptor: false, place, shadows: Vec::new() }
+    }
+
+    fn shadow(&mut self, earlier: Self) {
+        self.shadows = earlier.shadows;
+        self.shadows.push(earlier.place);
+    }
+}
+
+impl Layer {
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), text: Vec::new() }
+    }
+}
+
+/// `NAME=VALUE` at its first `=`; no name where it is not UTF-8.
+fn split_assignment(option: &OsStr) -> (Option<&str>, Option<&[u8]>) {
+    let bytes = option.as_bytes();
+    let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
+        None => (bytes, None),
+    };
+    (std::str::from_utf8(name).ok(), value)
+}
+
+fn read_input(name: &OsStr) -> io::Result<Vec<u8>> {
+    if name == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    fs::read(name)
+}
+
+/// The operating system's words, without Rust's `(os error N)`.
+pub(crate) fn cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
+}
+
+enum Found {
+    At(PathBuf),
+    Nowhere(Vec<PathBuf>),
+}
+
+/// The first configuration that exists where one is looked for by itself.
+fn find_config(environ: &Environ) -> Result<Found, Failure> {
+    let mut places = Vec::new();
+    let directories = [Some(PathBuf::new()), environ.path("CREDENTIALS_DIRECTORY"), Some("/etc/inject".into())];
+    for directory in directories.into_iter().flatten() {
+        for name in ["inject.json", "inject.toml"] {
+            let path = directory.join(name);
+            match File::open(&path).and_then(|file| file.metadata()) {
+                Ok(metadata) => {
+                    return check_found(&path, &metadata).map(|()| Found::At(path));
+                }
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    places.push(path)
+                }
+                Err(error) => {
+                    let message = format!(
+                        "this configuration was found and cannot be read: {}; name another with -c",
+                        cause(&error)
+                    );
+                    return Err(Failure::new(Code::Config, path.display(), message));
+                }
+            }
+        }
+    }
+    Ok(Found::Nowhere(places))
+}
+
+/// A configuration that nobody named decides what runs with which secrets: nobody else may have
+/// written it. Group write is fine where the group's number is the user's own (umask 002).
+fn check_found(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
+    let user = nix::unistd::geteuid().as_raw();
+    let (owner, mode) = (metadata.uid(), metadata.mode());
+    let shown = path.display();
+    let advice = if owner != user && owner != 0 {
+        format!("it belongs to user {owner}, not to you or root; name it with -c {shown} if you trust it")
+    } else if mode & 0o002 != 0 {
+        format!("every user can change it; chmod o-w {shown}, or name it with -c {shown}")
+    } else if mode & 0o020 != 0 && metadata.gid() != user {
+        format!("its group can change it; chmod g-w {shown}, or name it with -c {shown}")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(Code::Config, shown, format!("this configuration was found, not named, and {advice}")))
+}

@@ -1,0 +1,89 @@
+//! What a process is given and how it ends, where no crate has a safe call.
+
+use std::ffi::{CStr, c_char, c_int};
+
+/// The arguments and the environment as the kernel left them on the stack.
+pub struct Given {
+    pub(crate) arguments: Vec<&'static CStr>,
+    pub(crate) environment: Vec<&'static CStr>,
+}
+
+impl Given {
+    /// # Safety
+    /// Both are main's own: tables of NUL-terminated strings that a null pointer ends, which live
+    /// and stay unchanged as long as the process.
+    pub unsafe fn new(arguments: *const *const c_char, environment: *const *const c_char) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self { arguments: strings(arguments), environment: strings(environment) } }
+    }
+}
+
+/// # Safety
+/// As [`Given::new`].
+unsafe fn strings(mut table: *const *const c_char) -> Vec<&'static CStr> {
+    let mut strings = Vec::with_capacity(64);
+    // SAFETY: the table ends with a null pointer, before which each points to a string that stays.
+    unsafe {
+        while !table.is_null() && !(*table).is_null() {
+            strings.push(CStr::from_ptr(*table));
+            table = table.add(1);
+        }
+    }
+    strings
+}
+
+/// Runs `write` with SIGPIPE ignored, then gives it back its disposition: a reader of our messages
+/// that went away must neither end us nor change what the command inherits.
+pub(crate) fn without_sigpipe(write: impl FnOnce()) {
+    use nix::sys::signal::{SigAction, SigHandler, SigSet, Signal, sigaction};
+    let ignore = SigAction::new(SigHandler::SigIgn, nix::sys::signal::SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler of ours is installed, so nothing can run in a signal's context.
+    let before = unsafe { sigaction(Signal::SIGPIPE, &ignore) };
+    write();
+    if let Ok(before) = before {
+        // SAFETY: puts back what stood there.
+        let _ = unsafe { sigaction(Signal::SIGPIPE, &before) };
+    }
+}
+
+/// As PID 1 the kernel drops signals whose action is the default; those that ask a program to end
+/// are to end us while we resolve, as they do any other process. exec undoes this by itself.
+pub(crate) fn end_on_signals_as_init() {
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    if std::process::id() != 1 {
+        return;
+    }
+    let end = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::empty());
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+        // SAFETY: the handler calls _exit alone, which is async-signal-safe.
+        if let Ok(before) = unsafe { sigaction(signal, &end) } {
+            if matches!(before.handler(), SigHandler::SigIgn) {
+                // SAFETY: puts back what stood there: inherited as ignored stays so.
+                let _ = unsafe { sigaction(signal, &before) };
+            }
+        }
+    }
+}
+
+extern "C" fn end(signal: c_int) {
+    // SAFETY: ends the process without running anything of it.
+    unsafe { nix::libc::_exit(128 + signal) }
+}
+
+/// Occupies those of the descriptors 0 to 2 that are closed, so that no file of ours gets such a
+/// number and a message ends up in it. Close-on-exec: the command finds them closed again.
+pub(crate) fn occupy_standard_descriptors() {
+    use std::os::fd::IntoRawFd as _;
+    let mut standard = [0, 1, 2].map(|fd| nix::libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: the pointer and the count are one array's, which outlives the call.
+    let found = unsafe { nix::libc::poll(standard.as_mut_ptr(), 3, 0) };
+    if found > 0 {
+        for _ in standard.iter().filter(|entry| entry.revents & nix::libc::POLLNVAL != 0) {
+            // A new descriptor is the lowest that is free. An image may have no /dev.
+            let file = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+            if let Ok(file) = file.or_else(|_| std::fs::File::open("/")) {
+                let _ = file.into_raw_fd();
+            }
+        }
+    }
+}
