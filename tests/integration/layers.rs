@@ -1,0 +1,96 @@
+//! Who may know whom: imports point down the list in `src/lib.rs`, and each package has one home.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules from the bottom up; one may use those before it.
+const ORDER: [&str; 20] = [
+    "sys", "users", "environ", "failure", "diag", "secret", "reference", "template", "store", "spec", "tapis", "plan",
+    "resolve", "inject", "launch", "manage", "report", "cli", "lib", "main",
+];
+
+/// A package and the files that may name it.
+const HOMES: [(&str, &[&str]); 8] = [
+    ("clap", &["cli.rs", "manage/cli.rs"]),
+    ("serde_json", &["spec/", "store/", "report", "manage/", "diag.rs", "template.rs", "conformance.rs", "tapis"]),
+    ("regex", &["tapis", "report", "conformance.rs"]),
+    ("age", &["store/local/", "manage/"]),
+    ("toml", &["spec/document.rs"]),
+    ("strsim", &["failure.rs"]),
+    ("secrecy", &["secret.rs", "store/local/"]),
+    ("base64", &["template.rs", "store/local/"]),
+];
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn each_source(mut look: impl FnMut(&str, &str)) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&root, &mut found);
+    assert!(found.len() > 15);
+    for path in found {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        // Tests may look around.
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        look(&name, code);
+    }
+}
+
+#[test]
+fn imports_point_down_only() {
+    let rank = |module: &str| ORDER.iter().position(|known| *known == module);
+    each_source(|file, code| {
+        let module = file.split(['/', '.']).next().unwrap();
+        if module == "conformance" {
+            return;
+        }
+        let own = rank(module).unwrap_or_else(|| panic!("{file} has no place in the order"));
+        for (at, _) in code.match_indices("crate::") {
+            let used: String = code[at + 7..].chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            // `inject` builds what `launch` defines and runs: the two are one step.
+            let one_step = (module, used.as_str()) == ("inject", "launch");
+            if let Some(other) = rank(&used) {
+                assert!(other <= own || one_step, "{file} uses {used}, which stands above it");
+            }
+        }
+    });
+}
+
+#[test]
+fn each_package_has_one_home() {
+    each_source(|file, code| {
+        for (package, homes) in HOMES {
+            if !homes.iter().any(|home| file.starts_with(home)) {
+                let named = code.lines().any(|line| {
+                    let line = line.trim_start();
+                    line.starts_with(&format!("use {package}::")) || line.contains(&format!(" {package}::"))
+                });
+                assert!(!named, "{file} names {package}, whose home is {homes:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn unsafe_stays_behind_its_fence() {
+    let mut lines = 0;
+    each_source(|file, code| {
+        if file.starts_with("sys/") {
+            lines += code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.trim().is_empty()).count();
+        } else if file != "main.rs" {
+            let named = code.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("unsafe"));
+            assert!(!named, "{file} speaks of unsafe");
+        }
+    });
+    assert!(lines < 450, "sys has grown to {lines} lines");
+}
