@@ -4,6 +4,10 @@
 //! that the plan wants of it. A new kind is one file here and one word in `stores!`; no file here
 //! knows another.
 
+mod buffer;
+#[cfg(test)]
+mod contract;
+
 use crate::environ::Environ;
 use crate::reference::Address;
 use crate::template::Value;
@@ -206,10 +210,12 @@ macro_rules! stores {
     ($($(#[$gate:meta])* $name:ident),* $(,)?) => {
         $($(#[$gate])* pub(crate) mod $name;)*
         pub(crate) static KINDS: &[&Kind] = &[$($(#[$gate])* &$name::KIND),*];
+        #[cfg(test)]
+        static FIXTURES: &[fn() -> contract::Fixture] = &[$($(#[$gate])* $name::fixture),*];
     };
 }
 
-stores! {}
+stores! { dir, env }
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name).copied()
