@@ -125,7 +125,7 @@ fn secrets() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Every kind with its double, the secrets in it, and whether it tells what is absent.
+/// Every kind with its fixture, a double, and the secrets in that.
 fn each(test: impl Fn(&Kind, &Fixture, &dyn Store, &[(&str, &[u8])])) {
     let secrets = secrets();
     for (kind, fixture) in KINDS.iter().zip(FIXTURES) {
@@ -151,7 +151,7 @@ fn is_absent(fixture: &Fixture, answer: &Answer) -> bool {
 }
 
 #[test]
-fn every_kind_has_its_own_name_and_accepts_a_plain_one() {
+fn every_kind_has_a_name_that_no_reference_takes_otherwise() {
     for (at, kind) in KINDS.iter().enumerate() {
         assert!(KINDS[..at].iter().all(|other| other.name != kind.name), "{}", kind.name);
         assert!(!["secret", "pods", "stack"].contains(&kind.name));

@@ -69,7 +69,7 @@ impl Dir {
     fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = open_path(&self.path, flags, Mode::empty()).map_err(|errno| {
-            let text = format!("the directory {}: {}", self.path.display(), errno.desc());
+            let text = format!("the directory {}: {}; is `path` right?", self.path.display(), errno.desc());
             if errno == Errno::EACCES { StoreError::Denied(text) } else { StoreError::Unavailable(text) }
         })?;
         for request in requests {

@@ -215,7 +215,7 @@ macro_rules! stores {
     };
 }
 
-stores! { dir, env }
+stores! { dir, env, exec }
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name).copied()

@@ -4,11 +4,13 @@
 
 mod alloc;
 mod harden;
-mod process;
+pub(crate) mod process;
+mod start;
 
 pub use alloc::Wiping;
 pub(crate) use harden::Hardened;
 #[cfg(debug_assertions)]
 pub(crate) use harden::pause_if_asked;
-pub use process::Given;
-pub(crate) use process::{end_on_signals_as_init, occupy_standard_descriptors, without_sigpipe};
+pub(crate) use process::{end_on_signals_as_init, without_sigpipe};
+pub use start::Given;
+pub(crate) use start::occupy_standard_descriptors;

@@ -1,42 +1,66 @@
-//! What a process is given and how it ends, where no crate has a safe call.
+//! Signals, and what a new process begins with.
 
-use std::ffi::{CStr, c_char, c_int};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal};
+use nix::unistd::setsid;
+use std::mem::MaybeUninit;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
-/// The arguments and the environment as the kernel left them on the stack.
-pub struct Given {
-    pub(crate) arguments: Vec<&'static CStr>,
-    pub(crate) environment: Vec<&'static CStr>,
+pub(crate) fn is_ignored(signal: Signal) -> bool {
+    let mut now = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action the call only writes the present one to where the pointer leads;
+    // all zeros are a valid one, should it fail.
+    let now = unsafe {
+        libc::sigaction(signal as libc::c_int, std::ptr::null(), now.as_mut_ptr());
+        now.assume_init()
+    };
+    now.sa_sigaction == libc::SIG_IGN
 }
 
-impl Given {
-    /// # Safety
-    /// Both are main's own: tables of NUL-terminated strings that a null pointer ends, which live
-    /// and stay unchanged as long as the process.
-    pub unsafe fn new(arguments: *const *const c_char, environment: *const *const c_char) -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self { arguments: strings(arguments), environment: strings(environment) } }
-    }
+pub(crate) fn ignore(on: Signal) -> Result<(), Errno> {
+    // SAFETY: no code of ours runs on the signal.
+    unsafe { signal(on, SigHandler::SigIgn) }.map(drop)
 }
 
-/// # Safety
-/// As [`Given::new`].
-unsafe fn strings(mut table: *const *const c_char) -> Vec<&'static CStr> {
-    let mut strings = Vec::with_capacity(64);
-    // SAFETY: the table ends with a null pointer, before which each points to a string that stays.
-    unsafe {
-        while !table.is_null() && !(*table).is_null() {
-            strings.push(CStr::from_ptr(*table));
-            table = table.add(1);
+pub(crate) fn set_default(on: Signal) -> Result<(), Errno> {
+    // SAFETY: no code of ours runs on the signal.
+    unsafe { signal(on, SigHandler::SigDfl) }.map(drop)
+}
+
+/// Lets the command begin in a session of its own, hence in its own process group and without a
+/// terminal, with this signal mask and with these signals ignored.
+pub(crate) fn detach(command: &mut Command, mask: SigSet, ignored: SigSet) {
+    let begin = move || {
+        setsid()?;
+        for signal in &ignored {
+            ignore(signal)?;
         }
-    }
-    strings
+        mask.thread_set_mask()?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed: these are setsid,
+    // sigaction and sigprocmask, and nothing here allocates or locks.
+    unsafe { command.pre_exec(begin) };
+}
+
+/// Ends this process as the signal does where nothing is set against it. PID 1, which the kernel
+/// spares, ends with the status that a shell gives such an end.
+pub(crate) fn die_of(signal: Signal) -> ! {
+    let mut itself = SigSet::empty();
+    itself.add(signal);
+    let _ = set_default(signal);
+    let _ = itself.thread_unblock();
+    let _ = raise(signal);
+    // SAFETY: it ends the process without running any more of its code.
+    unsafe { libc::_exit(128 + signal as libc::c_int) }
 }
 
 /// Runs `write` with SIGPIPE ignored, then gives it back its disposition: a reader of our messages
 /// that went away must neither end us nor change what the command inherits.
 pub(crate) fn without_sigpipe(write: impl FnOnce()) {
-    use nix::sys::signal::{SigAction, SigHandler, SigSet, Signal, sigaction};
-    let ignore = SigAction::new(SigHandler::SigIgn, nix::sys::signal::SaFlags::empty(), SigSet::empty());
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     // SAFETY: no handler of ours is installed, so nothing can run in a signal's context.
     let before = unsafe { sigaction(Signal::SIGPIPE, &ignore) };
     write();
@@ -49,7 +73,6 @@ pub(crate) fn without_sigpipe(write: impl FnOnce()) {
 /// As PID 1 the kernel drops signals whose action is the default; those that ask a program to end
 /// are to end us while we resolve, as they do any other process. exec undoes this by itself.
 pub(crate) fn end_on_signals_as_init() {
-    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
     if std::process::id() != 1 {
         return;
     }
@@ -65,25 +88,7 @@ pub(crate) fn end_on_signals_as_init() {
     }
 }
 
-extern "C" fn end(signal: c_int) {
+extern "C" fn end(signal: libc::c_int) {
     // SAFETY: ends the process without running anything of it.
-    unsafe { nix::libc::_exit(128 + signal) }
-}
-
-/// Occupies those of the descriptors 0 to 2 that are closed, so that no file of ours gets such a
-/// number and a message ends up in it. Close-on-exec: the command finds them closed again.
-pub(crate) fn occupy_standard_descriptors() {
-    use std::os::fd::IntoRawFd as _;
-    let mut standard = [0, 1, 2].map(|fd| nix::libc::pollfd { fd, events: 0, revents: 0 });
-    // SAFETY: the pointer and the count are one array's, which outlives the call.
-    let found = unsafe { nix::libc::poll(standard.as_mut_ptr(), 3, 0) };
-    if found > 0 {
-        for _ in standard.iter().filter(|entry| entry.revents & nix::libc::POLLNVAL != 0) {
-            // A new descriptor is the lowest that is free. An image may have no /dev.
-            let file = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
-            if let Ok(file) = file.or_else(|_| std::fs::File::open("/")) {
-                let _ = file.into_raw_fd();
-            }
-        }
-    }
+    unsafe { libc::_exit(128 + signal) }
 }
