@@ -7,6 +7,7 @@
 mod buffer;
 #[cfg(test)]
 mod contract;
+pub(crate) mod manage;
 
 use crate::environ::Environ;
 use crate::reference::Address;
@@ -215,7 +216,13 @@ macro_rules! stores {
     };
 }
 
-stores! { dir, env, exec }
+stores! {
+    #[cfg(feature = "local")]
+    local,
+    dir,
+    env,
+    exec,
+}
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name).copied()

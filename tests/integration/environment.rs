@@ -81,8 +81,11 @@ fn a_conflict_with_an_inherited_name_does_what_was_asked() {
 #[test]
 fn a_name_alone_passes_the_inherited_one_on() {
     let world = World::new();
-    world.file("inject.json", r#"{"environment_variables": {"A": "configured", "B": "configured"}}"#).mode("inject.json", 0o600);
-    let done = world.inject(["-e", "A", "-e", "B", "-e", "GONE", "--", "env", "-0"]).env("A", "inherited").done().quiet();
+    world
+        .file("inject.json", r#"{"environment_variables": {"A": "configured", "B": "configured"}}"#)
+        .mode("inject.json", 0o600);
+    let done =
+        world.inject(["-e", "A", "-e", "B", "-e", "GONE", "--", "env", "-0"]).env("A", "inherited").done().quiet();
     assert_eq!(done.variable("A"), "inherited");
     assert!(!done.variables().iter().any(|(name, _)| name == "GONE"));
 }
@@ -91,12 +94,15 @@ fn a_name_alone_passes_the_inherited_one_on() {
 fn names_and_sizes_that_the_kernel_refuses_are_named_before_exec() {
     let world = World::new();
     let inject = |config: &str| world.inject(["-c", "-", "--", "touch", "ran"]).input(config).done();
-    inject(r#"{"environment_variables": {"A=B": "x", "": "y"}}"#).fails(125, &["environment_variables.A=B", "`=`", "empty name"]);
-    inject(r#"{"environment_variables": {"NUL": "a\u0000b"}}"#).fails(125, &["environment_variables.NUL", "NUL", "file"]);
+    inject(r#"{"environment_variables": {"A=B": "x", "": "y"}}"#)
+        .fails(125, &["environment_variables.A=B", "`=`", "empty name"]);
+    inject(r#"{"environment_variables": {"NUL": "a\u0000b"}}"#)
+        .fails(125, &["environment_variables.NUL", "NUL", "file"]);
     let big = "x".repeat(128 << 10);
     inject(&format!(r#"{{"environment_variables": {{"BIG": "{big}"}}}}"#)).fails(126, &["BIG", "131072", "file"]);
     let many: Vec<_> = (0..60).map(|n| format!(r#""V{n}": "{}""#, "y".repeat(100 << 10))).collect();
-    inject(&format!(r#"{{"environment_variables": {{{}}}}}"#, many.join(","))).fails(126, &["quarter of the stack", "V"]);
+    inject(&format!(r#"{{"environment_variables": {{{}}}}}"#, many.join(",")))
+        .fails(126, &["quarter of the stack", "V"]);
     assert!(!world.exists("ran"));
 }
 
@@ -104,10 +110,16 @@ fn names_and_sizes_that_the_kernel_refuses_are_named_before_exec() {
 fn dotenv_files_are_taken_byte_for_byte() {
     let world = World::new();
     world.file("a.env", b"export A=\"x\\ny # \xff\" # c\r\nB=it's $HOME `id`\nC='l1\nl2'\nD=$$<env:HOME>\n");
-    let done = world.inject(["--env-file", "a.env", "--", "sh", "-c", "printf '%s|' \"$A\" \"$B\" \"$C\" \"$D\""]).done().quiet();
+    let done = world
+        .inject(["--env-file", "a.env", "--", "sh", "-c", "printf '%s|' \"$A\" \"$B\" \"$C\" \"$D\""])
+        .done()
+        .quiet();
     assert_eq!(done.out, b"x\ny # \xff|it's $HOME `id`|l1\nl2|$<env:HOME>|");
     world.file("b.env", "A\nB='open\n");
-    world.inject(["--env-file", "b.env", "--", "true"]).done().fails(125, &["b.env:1:1", "NAME=VALUE", "b.env:2:3", "closing quote"]);
+    world
+        .inject(["--env-file", "b.env", "--", "true"])
+        .done()
+        .fails(125, &["b.env:1:1", "NAME=VALUE", "b.env:2:3", "closing quote"]);
 }
 
 #[test]

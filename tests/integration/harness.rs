@@ -56,7 +56,11 @@ impl World {
         self.run(PROGRAM, arguments)
     }
 
-    pub(crate) fn run<S: AsRef<OsStr>>(&self, program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = S>) -> Inject {
+    pub(crate) fn run<S: AsRef<OsStr>>(
+        &self,
+        program: impl AsRef<OsStr>,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Inject {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.directory).env_clear();
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", &self.directory);
@@ -160,7 +164,8 @@ impl Outcome {
             let (name, value) = text.split_once('=').unwrap();
             (name.to_owned(), value.to_owned())
         };
-        let mut variables: Vec<_> = self.out.split(|&byte| byte == 0).filter(|entry| !entry.is_empty()).map(split).collect();
+        let mut variables: Vec<_> =
+            self.out.split(|&byte| byte == 0).filter(|entry| !entry.is_empty()).map(split).collect();
         variables.sort();
         variables
     }

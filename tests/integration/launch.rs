@@ -38,7 +38,10 @@ fn the_command_is_searched_for_in_the_path_it_will_have() {
     world.inject(["-q", "--", "tool"]).done().fails(127, &["tool", "/usr/bin"]);
     world.inject(["-q", "-e", "PATH=$<env:HOME>", "--", "tool"]).done().fails(125, &["PATH", "reference"]);
     assert_eq!(world.inject(["-q", "--pristine", "--", "true"]).done().status, Some(0), "/bin:/usr/bin without a PATH");
-    world.file("map.json", r#"{"secret_map": {"DIR": "/usr/bin"}, "environment_variables": {"PATH": "/nowhere:$<pods:secrets:DIR>"}}"#);
+    world.file(
+        "map.json",
+        r#"{"secret_map": {"DIR": "/usr/bin"}, "environment_variables": {"PATH": "/nowhere:$<pods:secrets:DIR>"}}"#,
+    );
     world.inject(["-c", "map.json", "--", "true"]).done().quiet();
 }
 
@@ -46,7 +49,10 @@ fn the_command_is_searched_for_in_the_path_it_will_have() {
 fn a_command_that_is_not_there_is_told_before_any_store_is_asked() {
     let world = World::new();
     world.script("helper", "#!/bin/sh\ntouch asked\necho value\n");
-    world.file("c.json", r#"{"stores": {"h": {"kind": "exec", "command": ["./helper"]}}, "environment_variables": {"A": "$<h:x>"}}"#);
+    world.file(
+        "c.json",
+        r#"{"stores": {"h": {"kind": "exec", "command": ["./helper"]}}, "environment_variables": {"A": "$<h:x>"}}"#,
+    );
     world.inject(["-c", "c.json", "--", "nowhere-to-be-found"]).done().fails(127, &["nowhere-to-be-found"]);
     assert!(!world.exists("asked"));
 }
@@ -94,7 +100,8 @@ fn reports(odd: &str) -> (String, String) {
     let world = World::new();
     let run = |launcher: &str| {
         let script = format!("{odd}; exec {launcher} \"$PROBE\" one 'two 2'");
-        let run = world.run("sh", ["-c", script.as_str()]).env("PROBE", probe()).env("PROGRAM", crate::harness::PROGRAM);
+        let run =
+            world.run("sh", ["-c", script.as_str()]).env("PROBE", probe()).env("PROGRAM", crate::harness::PROGRAM);
         let mut command = run.with(|command| {
             command.stdin(Stdio::null()).process_group(0);
         });

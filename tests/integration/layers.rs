@@ -5,8 +5,26 @@ use std::path::{Path, PathBuf};
 
 /// Modules from the bottom up; one may use those before it.
 const ORDER: [&str; 20] = [
-    "sys", "users", "environ", "failure", "diag", "secret", "reference", "template", "store", "spec", "tapis", "plan",
-    "resolve", "inject", "launch", "manage", "report", "cli", "lib", "main",
+    "sys",
+    "users",
+    "environ",
+    "failure",
+    "diag",
+    "secret",
+    "reference",
+    "template",
+    "store",
+    "spec",
+    "tapis",
+    "plan",
+    "resolve",
+    "inject",
+    "launch",
+    "manage",
+    "report",
+    "cli",
+    "lib",
+    "main",
 ];
 
 /// A package and the files that may name it.
@@ -56,7 +74,8 @@ fn imports_point_down_only() {
         }
         let own = rank(module).unwrap_or_else(|| panic!("{file} has no place in the order"));
         for (at, _) in code.match_indices("crate::") {
-            let used: String = code[at + 7..].chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            let used: String =
+                code[at + 7..].chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
             // `inject` builds what `launch` defines and runs: the two are one step.
             let one_step = (module, used.as_str()) == ("inject", "launch");
             if let Some(other) = rank(&used) {
@@ -86,7 +105,8 @@ fn unsafe_stays_behind_its_fence() {
     let mut lines = 0;
     each_source(|file, code| {
         if file.starts_with("sys/") {
-            lines += code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.trim().is_empty()).count();
+            lines +=
+                code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.trim().is_empty()).count();
         } else if file != "main.rs" {
             let named = code.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("unsafe"));
             assert!(!named, "{file} speaks of unsafe");

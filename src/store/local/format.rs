@@ -1,0 +1,662 @@
+//! The document inside the store file: one JSON object, its reading and its writing.
+//!
+//! `{"format": 1, "recipients": [KEY…], "secrets": {NAME: ENTRY…}, "random": {KEY: ENTRY…}}`, where
+//! ENTRY has one of `value` (text), `base64` (bytes that are no text) and `fields` (an object of such
+//! entries), and may have `description`, `created`, `updated` and `creator`. Members unknown to format
+//! 1 are refused: one could restrict who may have a secret, so neither a reader nor a writer may
+//! pass over it, and a format that adds some has another number. Encryption and files are
+//! `file.rs`'s.
+
+use crate::secret::Secret;
+use crate::store::manage::{Content, Metadata};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use zeroize::Zeroizing;
+
+/// The format written, and the only one read.
+pub(super) const FORMAT: u64 = 1;
+
+/// Everything, for a writer. Both lists are sorted by name.
+#[derive(Default)]
+pub(super) struct Document {
+    /// Public keys of all whom the file is encrypted to.
+    pub(super) recipients: Vec<String>,
+    pub(super) secrets: Entries,
+    /// Passwords that `pods:random:N` made, under pod id and entry.
+    pub(super) random: Entries,
+}
+
+pub(super) struct Entry {
+    pub(super) content: Content,
+    pub(super) details: Details,
+}
+
+#[derive(Default)]
+pub(super) struct Details {
+    pub(super) description: String,
+    /// RFC 3339, as is `updated`.
+    pub(super) created: String,
+    pub(super) updated: String,
+    pub(super) creator: String,
+}
+
+/// Why a text is no document of ours. Shows names, never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The number of a later format.
+    Newer(u64),
+    Damaged(String),
+}
+
+impl Document {
+    pub(super) fn parse(json: &[u8]) -> Result<Self, Fault> {
+        let faults = Faults::default();
+        let every = || Every { entries: Vec::new(), faults: &faults };
+        let top = Top::read(json, every(), every(), &faults)?;
+        Ok(Self {
+            recipients: top.recipients,
+            secrets: Entries::sorted(top.secrets.entries)?,
+            random: Entries::sorted(top.random.entries)?,
+        })
+    }
+
+    /// The JSON text, in a buffer of its exact size: growing one would leave copies.
+    pub(super) fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+        struct Length(usize);
+        impl io::Write for Length {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 += bytes.len();
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut length = Length(0);
+        serde_json::to_writer(&mut length, self)?;
+        let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+        serde_json::to_writer(&mut *json, self)?;
+        Ok(json)
+    }
+}
+
+/// The values of `secrets` and of `random`, both sorted and without repetition: what a launch asks
+/// for. Nothing is made of any other entry.
+pub(super) fn pick(json: &[u8], secrets: &[&str], random: &[&str]) -> Result<(Picked, Picked), Fault> {
+    let faults = Faults::default();
+    let wanted = |names| Wanted { names, found: names.iter().map(|_| None).collect(), faults: &faults };
+    let top = Top::read(json, wanted(secrets), wanted(random), &faults)?;
+    Ok((top.secrets.found, top.random.found))
+}
+
+/// The answers, in the order of the names.
+pub(super) type Picked = Vec<Option<Content>>;
+
+/// Named entries, sorted, no name twice.
+#[derive(Default)]
+pub(super) struct Entries(Vec<(String, Entry)>);
+
+impl Entries {
+    fn sorted(mut entries: Vec<(String, Entry)>) -> Result<Self, Fault> {
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        match entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => Err(Fault::Damaged(format!("it has `{}` twice", pair[0].0))),
+            None => Ok(Self(entries)),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.as_str().cmp(name))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Entry> {
+        self.find(name).ok().map(|at| &self.0[at].1)
+    }
+
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Entry> {
+        self.find(name).ok().map(|at| &mut self.0[at].1)
+    }
+
+    /// Replaces one that has the name.
+    pub(super) fn put(&mut self, name: &str, entry: Entry) {
+        match self.find(name) {
+            Ok(at) => self.0[at].1 = entry,
+            Err(at) => self.0.insert(at, (name.to_owned(), entry)),
+        }
+    }
+
+    pub(super) fn remove(&mut self, name: &str) -> Option<Entry> {
+        self.find(name).ok().map(|at| self.0.remove(at).1)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(String, Entry)> {
+        self.0.iter()
+    }
+}
+
+impl Entry {
+    pub(super) fn metadata(&self, name: &str) -> Metadata {
+        Metadata {
+            name: name.to_owned(),
+            description: self.details.description.clone(),
+            created: self.details.created.clone(),
+            updated: self.details.updated.clone(),
+            creator: self.details.creator.clone(),
+            fields: match &self.content {
+                Content::Bytes(_) => None,
+                Content::Fields(fields) => Some(fields.iter().map(|(name, _)| name.clone()).collect()),
+            },
+            size: self.content.size(),
+        }
+    }
+}
+
+/// Where a reader leaves its own reason to stop: serde's texts may quote the document.
+#[derive(Default)]
+struct Faults(Cell<Option<Fault>>);
+
+impl Faults {
+    fn damaged<E: serde::de::Error>(&self, what: String) -> E {
+        self.0.set(Some(Fault::Damaged(what)));
+        E::custom("damaged")
+    }
+
+    /// The member's place in `members`; an error where it is unknown or repeated.
+    fn member<E: serde::de::Error>(&self, members: &[&str], seen: &mut u8, name: &str) -> Result<(), E> {
+        let Some(place) = members.iter().position(|member| *member == name) else {
+            return Err(self.damaged(format!("it has a member `{}` that format {FORMAT} does not know", shown(name))));
+        };
+        if *seen & 1 << place != 0 {
+            return Err(self.damaged(format!("it has `{name}` twice in one place")));
+        }
+        *seen |= 1 << place;
+        Ok(())
+    }
+}
+
+/// A name from a document that may be anything.
+fn shown(name: &str) -> String {
+    name.chars().take(40).flat_map(char::escape_debug).collect()
+}
+
+/// One JSON object while it is read: what to do with each of its members.
+trait Members {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
+}
+
+struct Object<'m, M>(&'m mut M);
+
+impl<'de, M: Members> DeserializeSeed<'de> for Object<'_, M> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de, M: Members> Visitor<'de> for Object<'_, M> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key_seed(Name)? {
+            self.0.member(&name, &mut map)?;
+        }
+        Ok(())
+    }
+}
+
+/// A member's name, in place where it has no escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+/// A secret's text, or the bytes that it stands for.
+#[derive(Clone, Copy)]
+enum Bytes {
+    Text,
+    Base64,
+}
+
+impl<'de> DeserializeSeed<'de> for Bytes {
+    type Value = Secret;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Secret, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Bytes {
+    type Value = Secret;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Secret, E> {
+        match self {
+            Self::Text => Ok(Secret::from(text.as_bytes().to_vec())),
+            Self::Base64 => {
+                let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+                let length = STANDARD.decode_slice(text, &mut bytes).map_err(|_| E::custom("no base64"))?;
+                Ok(Secret::from(bytes[..length].to_vec()))
+            }
+        }
+    }
+}
+
+struct Top<'f, S> {
+    format: Option<u64>,
+    recipients: Vec<String>,
+    secrets: S,
+    random: S,
+    seen: u8,
+    faults: &'f Faults,
+}
+
+impl<'f, S: Members> Top<'f, S> {
+    fn read(json: &[u8], secrets: S, random: S, faults: &'f Faults) -> Result<Self, Fault> {
+        let mut top = Self { format: None, recipients: Vec::new(), secrets, random, seen: 0, faults };
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        match Object(&mut top).deserialize(&mut reader).and_then(|()| reader.end()) {
+            Ok(()) if top.format.is_some() => Ok(top),
+            Ok(()) => Err(Fault::Damaged("it has no `format`".into())),
+            Err(error) => Err(newer(json).or(faults.0.take()).unwrap_or_else(|| {
+                Fault::Damaged(format!("it makes no sense at line {}, column {}", error.line(), error.column()))
+            })),
+        }
+    }
+}
+
+impl<S: Members> Members for Top<'_, S> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        self.faults.member(&["format", "recipients", "secrets", "random"], &mut self.seen, name)?;
+        match name {
+            "format" => match map.next_value()? {
+                FORMAT => self.format = Some(FORMAT),
+                other => return Err(self.faults.damaged(format!("there is no format {other}"))),
+            },
+            "recipients" => self.recipients = map.next_value()?,
+            "secrets" => map.next_value_seed(Object(&mut self.secrets))?,
+            _ => map.next_value_seed(Object(&mut self.random))?,
+        }
+        Ok(())
+    }
+}
+
+/// The number of a later format, however little of the rest can be read. Only on the way to an
+/// error: a good document is read once.
+fn newer(json: &[u8]) -> Option<Fault> {
+    struct Format(Option<u64>);
+    impl Members for Format {
+        fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+            match name {
+                "format" => self.0 = Some(map.next_value()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+            Ok(())
+        }
+    }
+    let mut format = Format(None);
+    // What follows the number need not be JSON to us.
+    let _ = Object(&mut format).deserialize(&mut serde_json::Deserializer::from_slice(json));
+    format.0.filter(|&number| number > FORMAT).map(Fault::Newer)
+}
+
+/// All entries of a section, with all that is known of them.
+struct Every<'f> {
+    entries: Vec<(String, Entry)>,
+    faults: &'f Faults,
+}
+
+impl Members for Every<'_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        let (content, details) = read_entry(name, map, self.faults)?;
+        self.entries.push((name.to_owned(), Entry { content, details }));
+        Ok(())
+    }
+}
+
+/// The values of some entries of a section.
+struct Wanted<'w, 'f> {
+    names: &'w [&'w str],
+    found: Picked,
+    faults: &'f Faults,
+}
+
+impl Members for Wanted<'_, '_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        let Ok(at) = self.names.binary_search(&name) else {
+            return map.next_value::<IgnoredAny>().map(drop);
+        };
+        let (content, Nothing) = read_entry(name, map, self.faults)?;
+        match self.found[at].replace(content) {
+            Some(_) => Err(self.faults.damaged(format!("it has `{}` twice", shown(name)))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn read_entry<'de, A: MapAccess<'de>, D: Detail>(
+    name: &str,
+    map: &mut A,
+    faults: &Faults,
+) -> Result<(Content, D), A::Error> {
+    let mut reading = Reading { content: None, details: D::default(), seen: 0, faults };
+    map.next_value_seed(Object(&mut reading))?;
+    match reading.content {
+        Some(content) => Ok((content, reading.details)),
+        None => Err(faults.damaged(format!("`{}` has no value", shown(name)))),
+    }
+}
+
+/// What is made of an entry's members other than its value.
+trait Detail: Default {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
+}
+
+impl Detail for Details {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        let text = map.next_value()?;
+        match name {
+            "description" => self.description = text,
+            "created" => self.created = text,
+            "updated" => self.updated = text,
+            _ => self.creator = text,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Nothing;
+
+impl Detail for Nothing {
+    fn member<'de, A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
+        map.next_value::<IgnoredAny>().map(drop)
+    }
+}
+
+struct Reading<'f, D> {
+    content: Option<Content>,
+    details: D,
+    seen: u8,
+    faults: &'f Faults,
+}
+
+impl<D: Detail> Members for Reading<'_, D> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        let members = ["value", "base64", "fields", "description", "created", "updated", "creator"];
+        self.faults.member(&members, &mut self.seen, name)?;
+        let content = match name {
+            "value" => Content::Bytes(map.next_value_seed(Bytes::Text)?),
+            "base64" => Content::Bytes(map.next_value_seed(Bytes::Base64)?),
+            "fields" => {
+                let mut fields = Fields { fields: Vec::new(), faults: self.faults };
+                map.next_value_seed(Object(&mut fields))?;
+                Content::Fields(fields.fields)
+            }
+            _ => return self.details.member(name, map),
+        };
+        match self.content.replace(content) {
+            Some(_) => Err(self.faults.damaged("an entry has two values".into())),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Fields<'f> {
+    fields: Vec<(String, Secret)>,
+    faults: &'f Faults,
+}
+
+impl Members for Fields<'_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        if self.fields.iter().any(|(other, _)| other == name) {
+            return Err(self.faults.damaged(format!("an entry has the field `{}` twice", shown(name))));
+        }
+        let mut field = Field { secret: None, seen: 0, faults: self.faults };
+        map.next_value_seed(Object(&mut field))?;
+        match field.secret {
+            Some(secret) => self.fields.push((name.to_owned(), secret)),
+            None => return Err(self.faults.damaged(format!("the field `{}` has no value", shown(name)))),
+        }
+        Ok(())
+    }
+}
+
+struct Field<'f> {
+    secret: Option<Secret>,
+    seen: u8,
+    faults: &'f Faults,
+}
+
+impl Members for Field<'_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        self.faults.member(&["value", "base64"], &mut self.seen, name)?;
+        let bytes = if name == "value" { Bytes::Text } else { Bytes::Base64 };
+        match self.secret.replace(map.next_value_seed(bytes)?) {
+            Some(_) => Err(self.faults.damaged("a field has two values".into())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(None)?;
+        // First, so that any reader finds it whatever it makes of the rest.
+        map.serialize_entry("format", &FORMAT)?;
+        map.serialize_entry("recipients", &self.recipients)?;
+        map.serialize_entry("secrets", &self.secrets)?;
+        map.serialize_entry("random", &self.random)?;
+        map.end()
+    }
+}
+
+impl Serialize for Entries {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_map(self.0.iter().map(|(name, entry)| (name, entry)))
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(None)?;
+        match &self.content {
+            Content::Bytes(secret) => write_bytes(secret, &mut map)?,
+            Content::Fields(fields) => map.serialize_entry("fields", &FieldsOut(fields))?,
+        }
+        let Details { description, created, updated, creator } = &self.details;
+        let details = [("description", description), ("created", created), ("updated", updated), ("creator", creator)];
+        for (name, text) in details.into_iter().filter(|(_, text)| !text.is_empty()) {
+            map.serialize_entry(name, text)?;
+        }
+        map.end()
+    }
+}
+
+struct FieldsOut<'a>(&'a [(String, Secret)]);
+
+impl Serialize for FieldsOut<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_map(self.0.iter().map(|(name, secret)| (name, FieldOut(secret))))
+    }
+}
+
+struct FieldOut<'a>(&'a Secret);
+
+impl Serialize for FieldOut<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(Some(1))?;
+        write_bytes(self.0, &mut map)?;
+        map.end()
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the text goes into a buffer that is encrypted and wiped")]
+fn write_bytes<M: SerializeMap>(secret: &Secret, map: &mut M) -> Result<(), M::Error> {
+    match std::str::from_utf8(secret.expose()) {
+        Ok(text) => map.serialize_entry("value", text),
+        Err(_) => map.serialize_entry("base64", Zeroizing::new(STANDARD.encode(secret.expose())).as_str()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the tests compare values")]
+mod tests {
+    use super::*;
+
+    fn entry(content: Content) -> Entry {
+        Entry { content, details: Details { created: "2026-11-22T10:00:00Z".into(), ..Details::default() } }
+    }
+
+    fn bytes(content: Option<&Content>) -> Option<Vec<u8>> {
+        match content? {
+            Content::Bytes(secret) => Some(secret.expose().to_vec()),
+            Content::Fields(_) => None,
+        }
+    }
+
+    fn fault(json: &str) -> Fault {
+        let whole = Document::parse(json.as_bytes()).err().unwrap();
+        let picked = pick(json.as_bytes(), &["a"], &[]).err().unwrap();
+        assert_eq!(whole, picked);
+        whole
+    }
+
+    fn damage(json: &str) -> String {
+        match fault(json) {
+            Fault::Damaged(what) => what,
+            Fault::Newer(number) => panic!("newer: {number}"),
+        }
+    }
+
+    #[test]
+    fn any_bytes_come_back_as_they_were() {
+        let every: Vec<u8> = (0..=255).collect();
+        let values: [&[u8]; 6] = [b"", b"plain", b"\"\\\n\0\x1f", "ü\u{2028}😀".as_bytes(), b"\xff", &every];
+        let mut document = Document { recipients: vec!["age1x".into()], ..Document::default() };
+        for (index, value) in values.iter().enumerate() {
+            document.secrets.put(&format!("n{index}"), entry(Content::Bytes(Secret::from(value.to_vec()))));
+        }
+        let fields = values.iter().enumerate();
+        let fields = fields.map(|(index, value)| (format!("F {index}"), Secret::from(value.to_vec()))).collect();
+        document.secrets.put("fields", entry(Content::Fields(fields)));
+        document.random.put("pod:entry", entry(Content::Bytes(Secret::from("kept".to_owned()))));
+
+        let json = document.to_json().unwrap();
+        assert_eq!(json.len(), json.capacity());
+        assert!(json.starts_with(b"{\"format\":1,"));
+        let read = Document::parse(&json).unwrap_or_else(|fault| panic!("{fault:?}"));
+        assert_eq!(read.recipients, ["age1x"]);
+        assert_eq!(read.secrets.get("n0").unwrap().details.created, "2026-11-22T10:00:00Z");
+        for (index, value) in values.iter().enumerate() {
+            let entry = read.secrets.get(&format!("n{index}")).unwrap();
+            assert_eq!(bytes(Some(&entry.content)).unwrap(), *value);
+        }
+        let Content::Fields(fields) = &read.secrets.get("fields").unwrap().content else { panic!() };
+        for (index, (name, secret)) in fields.iter().enumerate() {
+            assert_eq!((name, secret.expose()), (&format!("F {index}"), values[index]));
+        }
+        assert_eq!(bytes(read.random.get("pod:entry").map(|entry| &entry.content)).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn a_launch_gets_the_names_it_wants_and_nothing_is_made_of_the_others() {
+        // `other` is no entry, and what is not wanted is not looked at.
+        let json = r#"{"format":1,"secrets":{"a":{"value":"1"},"other":{"value":7,"x":[{}]},"b\u0062":{"value":"2"},
+            "c":{"base64":"/w==","description":"d"}},"random":{"a":{"value":"3"}}}"#;
+        let (secrets, random) = pick(json.as_bytes(), &["a", "bb", "c", "d"], &["a"]).ok().unwrap();
+        let found: Vec<_> = secrets.iter().map(|content| bytes(content.as_ref())).collect();
+        assert_eq!(found, [Some(b"1".to_vec()), Some(b"2".to_vec()), Some(vec![255]), None]);
+        assert_eq!(bytes(random[0].as_ref()).unwrap(), b"3");
+        assert!(Document::parse(json.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_damage_whatever_else_the_document_holds() {
+        for json in [
+            r#"{"format":2,"secrets":[]}"#,
+            r#"{"format":2,"secrets" no json"#,
+            r#"{"scopes":{},"format":2}"#,
+            r#"{"secrets":{"a":{"value":1}},"format":2}"#,
+        ] {
+            assert_eq!(fault(json), Fault::Newer(2), "{json}");
+        }
+        for json in [r#"{"format":0}"#, r#"{"format":"2"}"#, r#"{"format":-1}"#, "{}", "[]", "", "\0"] {
+            damage(json);
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_damage() {
+        assert_eq!(damage(r#"{"format":1,"secrets":{"a":{"value":""},"a":{"value":""}}}"#), "it has `a` twice");
+        for twice in [
+            r#"{"format":1,"format":1}"#,
+            r#"{"format":1,"secrets":{},"secrets":{}}"#,
+            r#"{"format":1,"secrets":{"a":{"value":"","value":""}}}"#,
+            r#"{"format":1,"secrets":{"a":{"value":"","base64":""}}}"#,
+            r#"{"format":1,"secrets":{"a":{"fields":{"f":{"value":""},"f":{"value":""}}}}}"#,
+        ] {
+            assert!(damage(twice).contains("tw"), "{twice}");
+        }
+    }
+
+    #[test]
+    fn what_format_1_does_not_know_is_refused() {
+        for json in [
+            r#"{"format":1,"grants":{}}"#,
+            r#"{"format":1,"secrets":{"a":{"value":"","readable":false}}}"#,
+            r#"{"format":1,"secrets":{"a":{"fields":{"f":{"value":"","readable":false}}}}}"#,
+        ] {
+            assert!(damage(json).contains("does not know"), "{json}");
+        }
+    }
+
+    #[test]
+    fn damage_is_described_without_the_value() {
+        for json in [
+            r#"{"format":1,"secrets":{"a":"hunter2"}}"#,
+            r#"{"format":1,"secrets":{"a":{"fields":"hunter2"}}}"#,
+            r#"{"format":1,"secrets":{"a":{"base64":"hunter2"}}}"#,
+            r#"{"format":1,"secrets":{"a":{"value":"hunter2"#,
+            r#"{"format":1,"secrets":{"a":{"value":"hunter2"}}}hunter2"#,
+            r#"{"format":1,"secrets":{"a":{}}}"#,
+        ] {
+            assert!(!damage(json).contains("hunter2"), "{json}");
+        }
+    }
+}

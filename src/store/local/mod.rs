@@ -1,0 +1,562 @@
+//! The embedded store: an age file with one JSON document, no server.
+//!
+//! This file is the kind, its references and what a launch asks of it. The document is `format.rs`,
+//! the file `file.rs`, its keys `identity.rs`; what `inject secret` does with it is `manage.rs`. A
+//! launch writes one thing only, a random password that does not exist yet.
+
+mod file;
+mod format;
+mod identity;
+mod manage;
+mod random;
+mod time;
+
+use super::manage::Content;
+use super::{Caps, Context, Form, Kind, Pending, Request, Settings, StoreError};
+use crate::environ::Environ;
+use crate::reference::Address;
+use crate::template::Value;
+use file::Writer;
+use format::{Details, Entry};
+use identity::Identities;
+pub(crate) use manage::Secrets;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use zeroize::Zeroizing;
+
+pub(crate) static KIND: Kind = Kind {
+    name: "local",
+    about: "an encrypted file of this machine's, with no server",
+    caps: Caps { versions: false, network: false, random: true, manage: true },
+    settings: &[
+        ("path", Form::Path),
+        ("identity", Form::CredentialPath),
+        ("recipients", Form::List),
+        ("owner", Form::Text),
+    ],
+    credential_variables: &["INJECT_IDENTITY"],
+    without_settings: |_| true,
+    check,
+    open: |settings, context| Ok(Box::new(Store::open(settings, context)?)),
+};
+
+/// Decrypted; nothing of the document is parsed yet.
+struct Store {
+    path: PathBuf,
+    identities: Identities,
+    json: Zeroizing<Vec<u8>>,
+    recipients: Option<Vec<String>>,
+    /// Who may stand in a reference.
+    owner: Option<String>,
+    deadline: Instant,
+}
+
+impl Store {
+    fn open(settings: &Settings, context: &Context<'_>) -> Result<Self, StoreError> {
+        let path = path(settings, context.environ)?;
+        let sealed = file::read(&path)?;
+        let identities = identity::find(settings, context.environ)?;
+        let json = file::decrypt(&path, &sealed, &identities)?;
+        Ok(Self {
+            path,
+            identities,
+            json,
+            recipients: settings.list("recipients").map(<[String]>::to_vec),
+            owner: settings.text("owner").map(str::to_owned),
+            deadline: context.deadline,
+        })
+    }
+
+    fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
+        let mut answers: Vec<(usize, Result<Value, StoreError>)> = Vec::with_capacity(requests.len());
+        let (mut secrets, mut random, mut lengths) = (Vec::with_capacity(requests.len()), Vec::new(), Vec::new());
+        for (index, request) in requests.iter().enumerate() {
+            let path = request.address.path.as_str();
+            match (request.random, split(path)) {
+                (Some(length), _) => {
+                    random.push((path, index));
+                    lengths.push((path, length));
+                }
+                (None, (None, name)) => secrets.push((name, index)),
+                (None, (Some(owner), name)) => match self.is_owner(owner) {
+                    Ok(()) => secrets.push((name, index)),
+                    Err(error) => answers.push((index, Err(error))),
+                },
+            }
+        }
+        secrets.sort_unstable();
+        random.sort_unstable();
+        lengths.sort_unstable();
+        lengths.dedup_by_key(|(key, _)| *key);
+
+        let picked = format::pick(&self.json, &names(&secrets), &names(&random));
+        let (found, kept) = picked.map_err(|found| file::fault(&self.path, found))?;
+        answers.extend(deal(&secrets, found).map(|(index, value)| (index, Ok(value))));
+        let kept = if kept.iter().any(Option::is_none) { self.keep(&lengths) } else { Ok(kept) };
+        match kept {
+            Ok(kept) => answers.extend(deal(&random, kept).map(|(index, value)| (index, Ok(value)))),
+            Err(error) => answers.extend(random.iter().map(|(_, index)| (*index, Err(error.clone())))),
+        }
+        for (index, answer) in answers {
+            requests[index].answer = Some(answer);
+        }
+        Ok(())
+    }
+
+    fn is_owner(&self, written: &str) -> Result<(), StoreError> {
+        let owner = self.owner.clone().unwrap_or_else(login);
+        if written == owner {
+            return Ok(());
+        }
+        Err(StoreError::Denied(format!(
+            "the store {} is `{owner}`'s, and the reference is to a secret of `{written}`",
+            self.path.display()
+        )))
+    }
+
+    /// The passwords of these keys, in their order. Those that do not exist are made with the length
+    /// given, and are in the file before anybody gets them: another launch finds the same.
+    fn keep(&self, wanted: &[(&str, usize)]) -> Result<format::Picked, StoreError> {
+        let writer = Writer {
+            path: &self.path,
+            identities: &self.identities,
+            recipients: self.recipients.as_deref(),
+            deadline: self.deadline,
+        };
+        writer.update(|document| {
+            let mut kept = Vec::with_capacity(wanted.len());
+            for &(key, length) in wanted {
+                if document.random.get(key).is_none() {
+                    let now = time::now();
+                    let details = Details { created: now.clone(), updated: now, creator: login(), ..Details::default() };
+                    document.random.put(key, Entry { content: Content::Bytes(random::password(length)?), details });
+                }
+                kept.push(document.random.get(key).map(|entry| entry.content.duplicate()));
+            }
+            Ok(kept)
+        })
+    }
+}
+
+impl super::Store for Store {
+    fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
+        super::ready(self.answer(requests))
+    }
+}
+
+/// Sorted names, without repetition.
+fn names<'n>(wanted: &[(&'n str, usize)]) -> Vec<&'n str> {
+    let mut names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
+    names.dedup();
+    names
+}
+
+/// What was found of `names(wanted)`, to the number beside each name.
+fn deal(wanted: &[(&str, usize)], found: format::Picked) -> impl Iterator<Item = (usize, Value)> {
+    let groups = wanted.chunk_by(|(one, _), (other, _)| one == other);
+    groups.zip(found).filter_map(|(group, content)| Some((group, content?))).flat_map(|(group, content)| {
+        // Mostly one: `NAME` and `OWNER:NAME` are two addresses of one secret.
+        let copies: Vec<Content> = group[1..].iter().map(|_| content.duplicate()).collect();
+        group.iter().map(|(_, index)| *index).zip(copies.into_iter().chain([content]).map(Value::from))
+    })
+}
+
+fn check(address: &Address, _: &Settings) -> Result<(), String> {
+    if address.path.starts_with("//") {
+        return Err("a local store has no secret://… addresses; write `$<secret:NAME>`".into());
+    }
+    match split(&address.path) {
+        (Some(""), _) => Err("the owner before `:` is empty; write NAME or OWNER:NAME".into()),
+        (_, name) => check_name(name).map_err(|error| error.to_string()),
+    }
+}
+
+/// `NAME` or `OWNER:NAME`; no name has a colon.
+fn split(path: &str) -> (Option<&str>, &str) {
+    path.split_once(':').map_or((None, path), |(owner, name)| (Some(owner), name))
+}
+
+/// Why a text is no name of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameError {
+    Character(char),
+    NoLetter,
+    TooLong,
+}
+
+/// The longest name, as the Tapis service has it; its documentation says 100.
+const LONGEST_NAME: usize = 110;
+
+impl fmt::Display for NameError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Character(character) => {
+                write!(out, "a secret's name has letters, digits, `_` and `-`, and no {character:?}")
+            }
+            Self::NoLetter => out.write_str("a secret's name has at least one letter or digit"),
+            Self::TooLong => write!(out, "a secret's name has at most {LONGEST_NAME} characters"),
+        }
+    }
+}
+
+/// Tapis's rules, for ASCII: a name outside it could be stored there, but never referred to.
+pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    if let Some(character) = name.chars().find(|&character| !allowed(character)) {
+        return Err(NameError::Character(character));
+    }
+    if !name.contains(|character: char| character.is_ascii_alphanumeric()) {
+        return Err(NameError::NoLetter);
+    }
+    if name.len() > LONGEST_NAME { Err(NameError::TooLong) } else { Ok(()) }
+}
+
+fn path(settings: &Settings, environ: &Environ) -> Result<PathBuf, StoreError> {
+    if let Some(path) = settings.path("path") {
+        return Ok(path.clone());
+    }
+    base_directory(environ, "XDG_DATA_HOME", ".local/share").map(|base| base.join("inject/secrets.age")).ok_or_else(
+        || {
+            StoreError::Settings(
+                "there is no place for the local store: HOME and XDG_DATA_HOME are not set; set one of them, or the \
+                 store's `path`"
+                    .into(),
+            )
+        },
+    )
+}
+
+/// As the XDG base directory specification has it, which ignores relative paths.
+fn base_directory(environ: &Environ, variable: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |name| environ.path(name).filter(|path| path.is_absolute());
+    absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)))
+}
+
+/// The login name of whoever runs us, or the number of one who has none. Read from /etc/passwd: a
+/// static binary must not load the C library's name service modules.
+fn login() -> String {
+    let number = nix::unistd::getuid().to_string();
+    let users = std::fs::read(Path::new("/etc/passwd")).unwrap_or_default();
+    login_in(&String::from_utf8_lossy(&users), &number).map_or(number.clone(), str::to_owned)
+}
+
+fn login_in<'u>(users: &'u str, number: &str) -> Option<&'u str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number && !name.is_empty()).then_some(name)
+    })
+}
+
+/// A store in a directory of its own, for the tests of this kind and of those above it.
+#[cfg(test)]
+pub(crate) struct Fixture {
+    pub(crate) settings: Settings,
+    pub(crate) environ: Environ,
+    pub(crate) directory: PathBuf,
+}
+
+#[cfg(test)]
+impl Fixture {
+    /// A place for a store, which is not made yet.
+    pub(crate) fn empty() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("inject-local-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut settings = Settings::default();
+        settings.set("path", super::Setting::Path(directory.join("secrets.age")));
+        let identity = directory.join("identity");
+        let environ = Environ::of([&format!("INJECT_IDENTITY_FILE={}", identity.display())]);
+        Self { settings, environ, directory }
+    }
+
+    /// A store with these secrets.
+    pub(crate) fn with(secrets: &[(&str, &[u8])]) -> Self {
+        use super::manage::{Existing, Manage as _, New};
+        let fixture = Self::empty();
+        let store = fixture.secrets();
+        store.init(&[]).unwrap();
+        for (name, value) in secrets {
+            let content = Content::Bytes(crate::secret::Secret::from(value.to_vec()));
+            store.add(name, New { content, description: String::new() }, Existing::Refuse).unwrap();
+        }
+        fixture
+    }
+
+    pub(crate) fn secrets(&self) -> Secrets<'_> {
+        Secrets { settings: &self.settings, environ: &self.environ }
+    }
+}
+
+#[cfg(test)]
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the tests compare values")]
+mod tests {
+    use super::super::Setting;
+    use super::super::manage::Manage as _;
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::time::Duration;
+
+    fn request(path: &str, random: Option<usize>) -> Request {
+        Request { address: Address { store: None, path: path.into(), version: None }, random, answer: None }
+    }
+
+    fn open(fixture: &Fixture) -> Result<Store, StoreError> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        Store::open(&fixture.settings, &Context { environ: &fixture.environ, deadline })
+    }
+
+    /// The bytes of what was found.
+    fn resolve(fixture: &Fixture, mut requests: Vec<Request>) -> Vec<Option<Result<Vec<u8>, StoreError>>> {
+        open(fixture).unwrap_or_else(|error| panic!("{error}")).answer(&mut requests).unwrap();
+        let bytes = |value| match value {
+            Value::Bytes(secret) | Value::Json(secret) => secret.expose().to_vec(),
+            Value::Fields(fields) => fields.into_iter().flat_map(|(_, secret)| secret.expose().to_vec()).collect(),
+        };
+        requests.into_iter().map(|request| Some(request.answer?.map(bytes))).collect()
+    }
+
+    fn password(fixture: &Fixture, key: &str) -> Vec<u8> {
+        resolve(fixture, vec![request(key, Some(24))]).remove(0).unwrap().unwrap()
+    }
+
+    fn failure(fixture: &Fixture) -> StoreError {
+        open(fixture).err().unwrap()
+    }
+
+    fn store_path(fixture: &Fixture) -> PathBuf {
+        fixture.directory.join("secrets.age")
+    }
+
+    #[test]
+    fn each_request_gets_its_own_secret_and_a_missing_one_no_answer() {
+        let fixture = Fixture::with(&[("b", b"two"), ("a", b"\xff\0"), ("c", b"")]);
+        let owned = format!("{}:a", login());
+        let requests = ["c", "nope", "a", &owned, "b", "a"].map(|path| request(path, None));
+        let found = resolve(&fixture, requests.into());
+        let found: Vec<_> = found.into_iter().map(|answer| answer.map(Result::unwrap)).collect();
+        let value = |bytes: &[u8]| Some(bytes.to_vec());
+        assert_eq!(found, [value(b""), None, value(b"\xff\0"), value(b"\xff\0"), value(b"two"), value(b"\xff\0")]);
+    }
+
+    #[test]
+    fn only_the_owner_may_stand_in_a_reference() {
+        let mut fixture = Fixture::with(&[("a", b"1")]);
+        fixture.settings.set("owner", Setting::Text("amy".into()));
+        let found = resolve(&fixture, vec![request("amy:a", None), request("bob:a", None)]);
+        assert_eq!(found[0], Some(Ok(b"1".to_vec())));
+        let Some(Err(StoreError::Denied(why))) = &found[1] else { panic!("{found:?}") };
+        assert!(why.contains("`amy`") && why.contains("`bob`"), "{why}");
+    }
+
+    #[test]
+    fn a_random_password_is_made_once() {
+        let fixture = Fixture::with(&[("a", b"1")]);
+        let made = password(&fixture, "pod:A");
+        assert_eq!(made.len(), 24);
+        assert_eq!(password(&fixture, "pod:A"), made);
+        assert_ne!(password(&fixture, "pod:B"), made);
+        // Not a secret of that name, and no secret is touched.
+        assert_eq!(resolve(&fixture, vec![request("pod:A", None), request("a", None)])[1], Some(Ok(b"1".to_vec())));
+    }
+
+    #[test]
+    fn two_launches_at_once_agree_on_a_random_password() {
+        let fixture = Fixture::with(&[]);
+        let (one, other) = (open(&fixture).ok().unwrap(), open(&fixture).ok().unwrap());
+        let ask = |store: Store| {
+            let mut requests = [request(":A", Some(8))];
+            store.answer(&mut requests).unwrap();
+            let Some(Ok(Value::Bytes(secret))) = requests[0].answer.take() else { panic!() };
+            secret.expose().to_vec()
+        };
+        assert_eq!(ask(one), ask(other));
+    }
+
+    #[test]
+    fn a_random_password_that_cannot_be_kept_is_an_error() {
+        let fixture = Fixture::with(&[("a", b"1")]);
+        fs::create_dir(fixture.directory.join("secrets.age.new")).unwrap();
+        let found = resolve(&fixture, vec![request(":A", Some(8)), request("a", None)]);
+        assert!(matches!(&found[0], Some(Err(StoreError::Unavailable(why))) if why.contains("secrets.age")));
+        assert_eq!(found[1], Some(Ok(b"1".to_vec())));
+    }
+
+    #[test]
+    fn a_store_that_is_missing_or_damaged_is_left_as_it_is() {
+        let fixture = Fixture::with(&[]);
+        let path = store_path(&fixture);
+        let good = fs::read(&path).unwrap();
+        let half = good[..good.len() / 2].to_vec();
+        let mut flipped = good.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        let armored = b"-----BEGIN AGE ENCRYPTED FILE-----\n".to_vec();
+        for (bytes, word) in
+            [(Vec::new(), "empty"), (half, "damaged"), (flipped, "damaged"), (b"x".to_vec(), "no age"), (armored, "armored")]
+        {
+            fs::write(&path, &bytes).unwrap();
+            let StoreError::Malformed(why) = failure(&fixture) else { panic!("{word}") };
+            assert!(why.contains(word) && why.contains("secrets.age"), "{why}");
+            assert!(fixture.secrets().remove(&["a".into()]).is_err());
+            assert!(fixture.secrets().init(&[]).is_err());
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
+        fs::remove_file(&path).unwrap();
+        let StoreError::Unavailable(why) = failure(&fixture) else { panic!() };
+        assert!(why.contains("inject secret init"), "{why}");
+        assert!(fixture.secrets().remove(&["a".into()]).is_err());
+        assert!(!path.exists());
+    }
+
+    /// What an age tool would write.
+    fn encrypt(fixture: &Fixture, json: &[u8]) {
+        let identities = identity::find(&fixture.settings, &fixture.environ).ok().unwrap();
+        let sealed = age::encrypt(&identities.keys[0].to_public(), json).unwrap();
+        fs::write(store_path(fixture), sealed).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_age_encrypted_is_a_store() {
+        let fixture = Fixture::with(&[]);
+        encrypt(&fixture, br#"{"format": 1, "secrets": {"a": {"value": "1"}}}"#);
+        assert_eq!(resolve(&fixture, vec![request("a", None)]), [Some(Ok(b"1".to_vec()))]);
+        fixture.secrets().remove(&["a".into()]).unwrap();
+        assert_eq!(resolve(&fixture, vec![request("a", None)]), [None]);
+    }
+
+    #[test]
+    fn age_opens_a_store() {
+        let fixture = Fixture::with(&[("a", b"1")]);
+        let identities = identity::find(&fixture.settings, &fixture.environ).ok().unwrap();
+        let json = age::decrypt(&identities.keys[0], &fs::read(store_path(&fixture)).unwrap()).unwrap();
+        let text = String::from_utf8(json).unwrap();
+        assert!(text.starts_with(r#"{"format":1,"recipients":["age1"#), "{text}");
+    }
+
+    #[test]
+    fn a_store_of_a_newer_format_is_refused_unharmed() {
+        let fixture = Fixture::with(&[]);
+        encrypt(&fixture, br#"{"format":2,"secrets":7}"#);
+        let before = fs::read(store_path(&fixture)).unwrap();
+        let error = open(&fixture).ok().unwrap().answer(&mut [request("a", None)]).unwrap_err();
+        assert!(error.to_string().contains("format 2"), "{error}");
+        assert!(fixture.secrets().remove(&["a".into()]).is_err());
+        assert_eq!(fs::read(store_path(&fixture)).unwrap(), before);
+    }
+
+    #[test]
+    fn a_store_of_others_is_unauthenticated_and_says_whose_key_was_tried() {
+        let fixture = Fixture::with(&[]);
+        let other = Fixture::with(&[]);
+        fs::copy(other.directory.join("identity"), fixture.directory.join("identity")).unwrap();
+        let StoreError::Unauthenticated(why) = failure(&fixture) else { panic!() };
+        assert!(why.contains(&fixture.directory.join("identity").display().to_string()), "{why}");
+    }
+
+    #[test]
+    fn all_who_are_recorded_stay_able_to_read() {
+        let fixture = Fixture::empty();
+        let other = Fixture::with(&[]);
+        let others = identity::find(&other.settings, &other.environ).ok().unwrap();
+        fixture.secrets().init(&[others.keys[0].to_public().to_string()]).unwrap();
+        let with_identity_of = |fixture: &Fixture, identity: &Fixture| Fixture {
+            settings: fixture.settings.clone(),
+            environ: Environ::of([&format!("INJECT_IDENTITY_FILE={}", identity.directory.join("identity").display())]),
+            directory: PathBuf::new(),
+        };
+        let as_other = with_identity_of(&fixture, &other);
+        assert_eq!(password(&as_other, "k"), password(&fixture, "k"));
+        // The setting takes the place of those recorded, and never locks the writer out.
+        let mut alone = with_identity_of(&fixture, &fixture);
+        alone.settings.set("recipients", Setting::List(Vec::new()));
+        password(&alone, "l");
+        assert!(open(&fixture).is_ok());
+        assert!(matches!(open(&as_other), Err(StoreError::Unauthenticated(_))));
+    }
+
+    #[test]
+    fn a_crashed_writer_leaves_nothing_that_stops_the_next() {
+        let fixture = Fixture::with(&[("a", b"1")]);
+        fs::write(fixture.directory.join("secrets.age.new"), "half").unwrap();
+        fixture.secrets().remove(&["a".into()]).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(&fixture.directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["identity", "secrets.age", "secrets.age.lock"]);
+        for name in left {
+            let mode = fs::metadata(fixture.directory.join(&name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_write_through_a_symbolic_link_replaces_what_it_points_at() {
+        let mut fixture = Fixture::with(&[("a", b"1")]);
+        let elsewhere = fixture.directory.join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        let link = elsewhere.join("link.age");
+        symlink("../secrets.age", &link).unwrap();
+        fixture.settings = Settings::default();
+        fixture.settings.set("path", Setting::Path(link.clone()));
+        fixture.secrets().remove(&["a".into()]).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+        assert_eq!(resolve(&fixture, vec![request("a", None)]), [None]);
+    }
+
+    #[test]
+    fn a_writer_waits_for_the_lock_no_longer_than_its_deadline() {
+        let fixture = Fixture::with(&[]);
+        let lock = fs::File::open(fixture.directory.join("secrets.age.lock")).unwrap();
+        lock.lock().unwrap();
+        let mut store = open(&fixture).ok().unwrap();
+        store.deadline = Instant::now();
+        let mut requests = [request("k", Some(8))];
+        store.answer(&mut requests).unwrap();
+        assert!(matches!(requests[0].answer, Some(Err(StoreError::TimedOut(_)))));
+    }
+
+    #[test]
+    fn references_are_a_name_with_or_without_its_owner() {
+        let check = |path: &str| check(&request(path, None).address, &Settings::default());
+        for good in ["a", "A-b_9", "9", "_a", "amy:a", &"a".repeat(110)] {
+            check(good).unwrap();
+        }
+        for bad in ["", "_", "-_", "a b", "a.b", "a/b", "ü", "a:b:c", ":a", "a:", "//cluster/a", &"a".repeat(111)] {
+            check(bad).unwrap_err();
+        }
+        assert_eq!(check_name("a/b"), Err(NameError::Character('/')));
+        assert_eq!(check_name("__"), Err(NameError::NoLetter));
+    }
+
+    #[test]
+    fn directories_come_from_the_environment_where_they_are_absolute() {
+        let of = |environ| path(&Settings::default(), &environ);
+        let both = Environ::of(["XDG_DATA_HOME=/data", "HOME=/home/amy"]);
+        assert_eq!(of(both).unwrap(), Path::new("/data/inject/secrets.age"));
+        for data in ["XDG_DATA_HOME=data", "XDG_DATA_HOME="] {
+            let relative = Environ::of([data, "HOME=/home/amy"]);
+            assert_eq!(of(relative).unwrap(), Path::new("/home/amy/.local/share/inject/secrets.age"));
+        }
+        assert!(matches!(of(Environ::of(["HOME="])), Err(StoreError::Settings(_))));
+    }
+
+    #[test]
+    fn the_login_name_is_that_of_the_number() {
+        let users = "root:x:0:0::/root:/bin/sh\nbroken\n\namy:x:1000:1000::/:/bin/sh\n";
+        assert_eq!(login_in(users, "1000"), Some("amy"));
+        assert_eq!(login_in(users, "100"), None);
+        assert_eq!(login_in("", "0"), None);
+    }
+}
