@@ -46,7 +46,7 @@ fn inherited_variables_are_templates_only_where_they_are_meant() {
     let world = World::new();
     let inject = |arguments: &[&str]| {
         world
-            .inject(arguments.iter().chain(&["--", "env", "-0"]))
+            .inject(arguments.iter().chain(&["-q", "--", "env", "-0"]))
             .env("MEANT", "<$<env:WORD>>")
             .env("TAPIS", "${pods:default:v}")
             .env("PS1", "$<not:this> ${HOME} $<")

@@ -60,7 +60,8 @@ fn each_source(mut look: impl FnMut(&str, &str)) {
         let text = fs::read_to_string(&path).unwrap();
         // Tests may look around.
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-        look(&name, code);
+        let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        look(&name, &code.join("\n"));
     }
 }
 
@@ -108,8 +109,7 @@ fn unsafe_stays_behind_its_fence() {
             lines +=
                 code.lines().filter(|line| !line.trim_start().starts_with("//") && !line.trim().is_empty()).count();
         } else if file != "main.rs" {
-            let named = code.lines().any(|line| !line.trim_start().starts_with("//") && line.contains("unsafe"));
-            assert!(!named, "{file} speaks of unsafe");
+            assert!(!code.contains("unsafe"), "{file} speaks of unsafe");
         }
     });
     assert!(lines < 450, "sys has grown to {lines} lines");
