@@ -1,6 +1,7 @@
 //! Plan and resolved values to [`Launch`]: what the command is given, complete and checked.
 
 pub(crate) mod env;
+pub(crate) mod file;
 
 use crate::failure::{self, Code, Failure, Layer, Place, Stop};
 use crate::launch::Launch;

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod alloc;
+pub(crate) mod fork;
 mod harden;
 pub(crate) mod process;
 mod start;
