@@ -32,7 +32,7 @@ use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, getegid, geteuid, symlinkat, 
 use path::{Spot, survey};
 use std::fmt;
 use std::fs::{DirBuilder, File};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -156,17 +156,18 @@ fn make(targets: &[FileTarget], environ: &Environ) -> Result<FileSet, Vec<FileEr
 /// A tmpfs of our own, or why there can be none.
 fn mounted(targets: &[FileTarget], environ: &Environ, wide: bool) -> Result<Root, String> {
     namespace::enter()?;
-    let path = if namespace::has_mount_point() {
-        match DirBuilder::new().mode(0o700).create(MOUNT_POINT) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(format!("making {MOUNT_POINT}: {error}"));
-            }
-            _ => MOUNT_POINT.into(),
-        }
-    } else {
-        // The directory stays behind empty, for the next launch to sweep.
-        private_directory(environ, wide, "").map_err(no_mount_point)?.path
-    };
+    if !namespace::has_mount_point() {
+        let directory = private_directory(environ, wide, "").map_err(no_mount_point)?;
+        // Mounted over, it stays behind empty, for a later launch to sweep.
+        return mount(targets, directory.path.clone(), wide).inspect_err(|_| directory.remove());
+    }
+    match DirBuilder::new().mode(0o700).create(MOUNT_POINT) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(format!("making {MOUNT_POINT}: {error}")),
+        _ => mount(targets, MOUNT_POINT.into(), wide),
+    }
+}
+
+fn mount(targets: &[FileTarget], path: PathBuf, wide: bool) -> Result<Root, String> {
     let limits = Limits {
         bytes: (targets.len() + 1) * template::LONGEST,
         inodes: 1024 + targets.iter().map(|target| target.path.iter().count() + 1).sum::<usize>(),
