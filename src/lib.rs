@@ -81,8 +81,9 @@ fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     for store in &plan.stores {
         cli.diag.detail(|| format!("asking the store {} ({})", store.name, store.kind.name));
     }
+    let files = inject::prepare(&plan, environ)?;
     let resolved = resolve::resolve(&plan, environ)?;
-    let launch = inject::inject(plan, resolved)?;
+    let launch = inject::inject(plan, resolved, files)?;
     Err(launch.run(hardened))
 }
 

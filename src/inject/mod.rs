@@ -3,72 +3,153 @@
 pub(crate) mod env;
 pub(crate) mod file;
 
+use crate::environ::Environ;
 use crate::failure::{self, Code, Failure, Layer, Place, Stop};
 use crate::launch::Launch;
-use crate::plan::{Plan, TargetKind};
+use crate::plan::{CommandPlan, Plan, Target, TargetKind};
 use crate::resolve::Resolved;
 use crate::secret::Secret;
-use crate::template::{RenderError, Source, Template, Value};
+use crate::template::{RenderError, Slot, Source, Template, Value};
 use env::{EntryError, EnvBlock, LONGEST_STRING};
+use file::{FileError, FileSet, FileTarget, Outlook};
 use nix::sys::resource::{Resource, getrlimit};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::rc::Rc;
+
+/// Makes the plan's files, empty, and forks what removes them: before any secret is read.
+pub(crate) fn prepare(plan: &Plan, environ: &Environ) -> Result<Option<FileSet>, Vec<Failure>> {
+    let targets = file_targets(plan);
+    if targets.is_empty() {
+        return Ok(None);
+    }
+    file::prepare(&targets, environ).map(Some).map_err(failures)
+}
+
+/// What [`prepare`] would do; None where there are no files.
+pub(crate) fn outlook(plan: &Plan, environ: &Environ) -> Result<Option<Outlook>, Vec<Failure>> {
+    let targets = file_targets(plan);
+    if targets.is_empty() {
+        return Ok(None);
+    }
+    file::probe(&targets, environ).map(Some).map_err(failures)
+}
+
+fn file_targets(plan: &Plan) -> Vec<FileTarget> {
+    let file = |target: &Target| match &target.kind {
+        TargetKind::File(file) => Some(FileTarget { path: file.path.clone(), mode: file.mode, owner: file.owner }),
+        _ => None,
+    };
+    plan.targets.iter().filter_map(file).collect()
+}
+
+fn failures(errors: Vec<FileError>) -> Vec<Failure> {
+    errors.into_iter().map(|error| Failure::new(error.code(), "", error)).collect()
+}
 
 /// Renders everything and puts it where the command finds it. Values end here: what is left of them
 /// is the block that execve reads.
-pub(crate) fn inject(plan: Plan, resolved: Resolved) -> Result<Launch, Stop> {
+pub(crate) fn inject(plan: Plan, resolved: Resolved, files: Option<FileSet>) -> Result<Launch, Stop> {
     let mut failures = Vec::new();
     let mut entries: Vec<Value> = Vec::with_capacity(plan.entries.len());
     for entry in &plan.entries {
         let value = render(&entry.template, &resolved, &entries, &entry.place, &mut failures);
         entries.push(Value::Bytes(value));
     }
-    let mut variables: Vec<(&[u8], Secret, &Place)> = Vec::with_capacity(plan.targets.len());
+    let mut values = Vec::with_capacity(plan.targets.len());
     for target in &plan.targets {
         let value = render(&target.template, &resolved, &entries, &target.place, &mut failures);
         if target.conflict.is_some_and(|inherited| !is(&value, inherited)) {
             let message = "the inherited variable of this name has another value, and --on-conflict is error";
             failures.push(Failure::new(Code::Config, &target.place, message));
         }
-        match &target.kind {
-            TargetKind::Variable(name) => variables.push((name, value, &target.place)),
-            TargetKind::Descriptor { .. } | TargetKind::File(_) => {}
-        }
+        values.push(value);
     }
-    let (path, arguments) = match plan.command {
-        Some(command) => (command.path, command.arguments),
-        None => return Err(Failure::new(Code::Launch, "", "there is no command").into()),
+    let Some(CommandPlan { path, arguments }) = plan.command else {
+        return Err(Failure::new(Code::Launch, "", "there is no command").into());
     };
     let arguments = strings(&arguments, &resolved, &entries, &mut failures);
     if !failures.is_empty() {
         return Err(failures.into());
     }
     drop((resolved, entries));
-    let bytes = variables.iter().map(|(name, value, _)| EnvBlock::size(name, value.len())).sum();
-    let mut block = EnvBlock::new(plan.passed, bytes, variables.len());
-    let mut too_big = Vec::new();
-    for (name, value, place) in variables {
-        match block.push_secret(name, &value) {
-            Ok(()) => {}
+    let variables = deliver_files(&plan.targets, values, files)?;
+    let environment = environment(plan.passed, &variables)?;
+    drop(variables);
+    match check_total(&environment, &arguments) {
+        Some(failure) => Err(Stop { failures: vec![failure], status: failure::NOT_RUNNABLE }),
+        None => Ok(Launch { path, arguments, environment }),
+    }
+}
+
+/// A variable that the command gets. One that names a file is no secret.
+struct Variable<'p> {
+    name: &'p [u8],
+    value: Secret,
+    place: Option<&'p Place>,
+}
+
+/// Fills files and descriptors; what is left are variables.
+fn deliver_files(
+    targets: &[Target],
+    values: Vec<Secret>,
+    mut files: Option<FileSet>,
+) -> Result<Vec<Variable<'_>>, Vec<Failure>> {
+    let (mut variables, mut failures, mut number) = (Vec::with_capacity(targets.len() + 1), Vec::new(), 0);
+    for (target, value) in targets.iter().zip(values) {
+        let place = Some(&target.place);
+        let path = match &target.kind {
+            TargetKind::Variable(name) => {
+                variables.push(Variable { name, value, place });
+                continue;
+            }
+            TargetKind::Descriptor { variable, mode, owner } => file::sealed(variable, *mode, *owner, &value)
+                .map(|descriptor| format!("/proc/self/fd/{descriptor}").into_bytes()),
+            TargetKind::File(_) => {
+                let Some(files) = &mut files else { continue };
+                let written = files.write(number, &value);
+                let path = files.path(number).as_os_str().as_bytes().to_vec();
+                number += 1;
+                written.map(|()| path)
+            }
+        };
+        match path {
+            Ok(path) => {
+                let value = Secret::from(path);
+                variables.extend(target.kind.variable().map(|name| Variable { name, value, place }));
+            }
+            Err(error) => failures.push(Failure::new(error.code(), &target.place, error)),
+        }
+    }
+    if let Some(files) = &files {
+        let value = Secret::from(files.directory().as_os_str().as_bytes().to_vec());
+        variables.push(Variable { name: b"INJECT_FILES", value, place: None });
+    }
+    if failures.is_empty() { Ok(variables) } else { Err(failures) }
+}
+
+fn environment(passed: Vec<&'static CStr>, variables: &[Variable<'_>]) -> Result<EnvBlock, Stop> {
+    let bytes = variables.iter().map(|variable| EnvBlock::size(variable.name, variable.value.len())).sum();
+    let mut block = EnvBlock::new(passed, bytes, variables.len());
+    let (mut failures, mut status) = (Vec::new(), failure::NOT_RUNNABLE);
+    for Variable { name, value, place } in variables {
+        let (code, message) = match block.push_secret(name, value) {
+            Ok(()) => continue,
             Err(EntryError::Nul) => {
-                let message = "the value has a NUL byte, which no variable can hold; use a file instead";
-                failures.push(Failure::new(Code::Malformed, place, message));
+                status = failure::OURS;
+                (Code::Malformed, "the value has a NUL byte, which no variable can hold; use a file instead".to_owned())
             }
             Err(EntryError::TooLong(length)) => {
                 let message = format!(
                     "the variable has {length} bytes, and the kernel takes {LONGEST_STRING}; use a file instead"
                 );
-                too_big.push(Failure::new(Code::TooBig, place, message));
+                (Code::TooBig, message)
             }
-        }
+        };
+        let place = place.map_or_else(|| String::from_utf8_lossy(name).into_owned(), ToString::to_string);
+        failures.push(Failure::new(code, place, message));
     }
-    too_big.extend(check_total(&block, &arguments));
-    let status = if failures.is_empty() { failure::NOT_RUNNABLE } else { failure::OURS };
-    failures.extend(too_big);
-    if !failures.is_empty() {
-        return Err(Stop { failures, status });
-    }
-    Ok(Launch { path, arguments, environment: block })
+    if failures.is_empty() { Ok(block) } else { Err(Stop { failures, status }) }
 }
 
 #[allow(clippy::disallowed_methods, reason = "compared with the inherited value, as the user asked")]
@@ -78,7 +159,7 @@ fn is(value: &Secret, inherited: &[u8]) -> bool {
 
 /// The template's text; an empty one where it fails, which is reported.
 fn render(
-    template: &Template<crate::template::Slot>,
+    template: &Template<Slot>,
     resolved: &Resolved,
     entries: &[Value],
     place: &Place,
@@ -105,7 +186,7 @@ fn render(
 
 #[allow(clippy::disallowed_methods, reason = "--allow-args: the user wants the value on the command line")]
 fn strings(
-    arguments: &[Template<crate::template::Slot>],
+    arguments: &[Template<Slot>],
     resolved: &Resolved,
     entries: &[Value],
     failures: &mut Vec<Failure>,
@@ -126,11 +207,8 @@ fn strings(
 /// 6 MiB (execve(2), "Limits on size of arguments and environment").
 fn check_total(block: &EnvBlock, arguments: &[CString]) -> Option<Failure> {
     let sizes = block.sizes();
-    let strings = sizes
-        .iter()
-        .map(|(_, size)| size)
-        .chain(&arguments.iter().map(|argument| argument.count_bytes() + 1).collect::<Vec<_>>())
-        .sum::<usize>();
+    let words: usize = arguments.iter().map(|argument| argument.count_bytes() + 1).sum();
+    let strings = words + sizes.iter().map(|(_, size)| size).sum::<usize>();
     let total = strings + (sizes.len() + arguments.len() + 2) * size_of::<usize>();
     if total <= 128 << 10 {
         return None;

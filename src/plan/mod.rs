@@ -75,6 +75,7 @@ pub(crate) enum TargetKind {
     Descriptor {
         variable: String,
         mode: u32,
+        owner: Option<users::Owner>,
     },
     File(FilePlan),
 }
@@ -293,7 +294,8 @@ impl Planner<'_> {
         for (name, item) in std::mem::take(&mut self.spec.environment).iter() {
             let Some(template) = self.scan(item, name) else { continue };
             let kind = if item.descriptor {
-                TargetKind::Descriptor { variable: name.to_owned(), mode: self.options.file_mode.unwrap_or(0o400) }
+                let (mode, owner) = (self.options.file_mode.unwrap_or(0o400), self.owner(None, &item.place));
+                TargetKind::Descriptor { variable: name.to_owned(), mode, owner }
             } else {
                 TargetKind::Variable(name.as_bytes().to_vec())
             };
@@ -346,19 +348,21 @@ impl Planner<'_> {
         let Some(template) = self.scan(&file.item, path) else { return };
         let place = file.item.place.clone();
         let mode = file.mode.or(self.options.file_mode).unwrap_or(0o400);
+        let owner = self.owner(file.owner.as_deref(), &place);
         if file.item.descriptor {
             let Some(variable) = file.env.clone() else { return };
-            let kind = TargetKind::Descriptor { variable, mode };
+            let kind = TargetKind::Descriptor { variable, mode, owner };
             return drafts.lay(Draft { kind, template, place, shadows: file.item.shadows.clone(), conflict: None });
         }
-        let owner =
-            match file.owner.as_ref().or(self.options.file_owner.as_ref()).map(|name| users::owner(name)).transpose() {
-                Ok(owner) => owner,
-                Err(message) => return self.failures.push(Failure::new(Code::Config, &place, message)),
-            };
         let plan = FilePlan { path: path.into(), mode, owner, variable: file.env.clone() };
         let shadows = file.item.shadows.clone();
         drafts.lay(Draft { kind: TargetKind::File(plan), template, place, shadows, conflict: None });
+    }
+
+    /// Whose a file is to be; an unknown name is reported.
+    fn owner(&mut self, said: Option<&str>, place: &Place) -> Option<users::Owner> {
+        let name = said.or(self.options.file_owner.as_deref())?;
+        users::owner(name).map_err(|message| self.failures.push(Failure::new(Code::Config, place, message))).ok()
     }
 
     /// Entries with `config_content` become files; the other mounts are the service's business.
@@ -395,7 +399,8 @@ impl Planner<'_> {
             let message = "the path of a volume mount is absolute";
             return self.failures.push(Failure::new(Code::Config, &mount.place, message));
         }
-        let plan = FilePlan { path, mode, owner: None, variable: None };
+        let owner = self.owner(None, &mount.place);
+        let plan = FilePlan { path, mode, owner, variable: None };
         let (place, shadows) = (mount.place.clone(), mount.shadows.clone());
         drafts.lay(Draft { kind: TargetKind::File(plan), template, place, shadows, conflict: None });
     }
