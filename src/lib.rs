@@ -24,6 +24,7 @@ mod inject;
 mod launch;
 mod plan;
 mod reference;
+mod report;
 mod resolve;
 mod secret;
 mod spec;
@@ -57,7 +58,10 @@ pub fn run(given: Given) -> u8 {
     let diag = cli.diag;
     let done = match cli.verb {
         Verb::Launch => launch(cli, &environ),
-        _ => Ok(0),
+        Verb::Check { json } => check(cli, &environ, json),
+        Verb::Plan { json } => show_plan(cli, &environ, json),
+        Verb::Stores { json } => show_stores(&cli, &environ, json),
+        Verb::Doctor { json, strict } => doctor(&environ, json, strict),
     };
     done.unwrap_or_else(|stop| {
         diag.stop(&stop);
@@ -85,6 +89,60 @@ fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     let resolved = resolve::resolve(&plan, environ)?;
     let launch = inject::inject(plan, resolved, files)?;
     Err(launch.run(hardened))
+}
+
+fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
+    let spec = match spec::Spec::load(&cli.inputs, environ) {
+        Err(failures) if json => {
+            return Ok(printed_with(&report::check::report_json(&Err(failures.into()), &[]), failure::OURS));
+        }
+        loaded => loaded?,
+    };
+    let mut warnings = report::check::warnings(&spec);
+    let planned = plan::build(spec, &cli.options, environ);
+    if let Ok(plan) = &planned {
+        warnings.extend(report::check::more_warnings(plan));
+    }
+    if json {
+        let status = planned.as_ref().map_or_else(|stop| stop.status, |_| 0);
+        return Ok(printed_with(&report::check::report_json(&planned, &warnings), status));
+    }
+    for warning in &warnings {
+        cli.diag.warn(warning);
+    }
+    Ok(printed(&report::check::summary(&planned?)))
+}
+
+fn show_plan(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
+    let spec = spec::Spec::load(&cli.inputs, environ)?;
+    let plan = plan::build(spec, &cli.options, environ)?;
+    for warning in &plan.warnings {
+        cli.diag.warn(warning);
+    }
+    let outlook = inject::outlook(&plan, environ)?;
+    let report = if json { report::plan::report_json } else { report::plan::report_text };
+    Ok(printed(&report(&plan, outlook.as_ref())))
+}
+
+fn show_stores(cli: &cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
+    let spec = spec::Spec::load(&cli.inputs, environ)?;
+    let (text, stop) = report::stores::report(&spec, cli.options.store.as_deref(), environ, json);
+    let status = printed(&text);
+    stop.map_or(Ok(status), Err)
+}
+
+fn doctor(environ: &Environ, json: bool, strict: bool) -> Result<u8, Stop> {
+    let findings = report::doctor::examine(environ);
+    let status = if strict && !report::doctor::all_good(&findings) { failure::OURS } else { 0 };
+    Ok(printed_with(&report::doctor::report(&findings, json), status))
+}
+
+/// The status, unless what goes with it cannot be printed.
+fn printed_with(text: &str, status: u8) -> u8 {
+    match printed(text) {
+        0 => status,
+        failed => failed,
+    }
 }
 
 fn printed(text: &str) -> u8 {

@@ -8,6 +8,8 @@ mod command;
 mod inherit;
 mod stores;
 
+pub(crate) use stores::{check as check_store, default_name as default_store};
+
 use crate::environ::Environ;
 use crate::failure::{self, Code, Failure, Layer, Place, Stop, hint};
 use crate::reference::{Absent, Address, Body, Filter, Hole, PodField};

@@ -154,6 +154,16 @@ pub(crate) struct StoreSpec {
     pub(crate) shadows: Vec<Place>,
 }
 
+impl StoreSpec {
+    /// What `"kind"` says, where it is a string.
+    pub(crate) fn kind(&self) -> Option<&str> {
+        self.settings.iter().find(|(key, _)| key.name == "kind").and_then(|(_, node)| match &node.data {
+            document::Data::Text(kind) => Some(kind.as_str()),
+            _ => None,
+        })
+    }
+}
+
 /// Facts of a Tapis pod definition.
 #[derive(Default)]
 pub(crate) struct Pod {

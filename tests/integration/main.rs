@@ -6,5 +6,6 @@ mod harness;
 mod environment;
 mod launch;
 mod layers;
+mod look;
 mod references;
 mod spec;

@@ -1,0 +1,35 @@
+//! `inject check`: is the configuration right?
+
+use super::{json, lint};
+use crate::diag;
+use crate::failure::{Code, Failure, Stop};
+use crate::plan::{Plan, TargetKind};
+use crate::spec::Spec;
+use serde_json::json as value;
+
+/// What can be said of the texts before planning takes them.
+pub(crate) fn warnings(spec: &Spec) -> Vec<Failure> {
+    lint::near_misses(spec)
+}
+
+/// What the plan tells besides.
+pub(crate) fn more_warnings(plan: &Plan) -> Vec<Failure> {
+    let unused = plan.unused.iter().map(|(_, place)| {
+        Failure::new(Code::Config, place, "nothing refers to this entry, so the command does not get it")
+    });
+    plan.warnings.iter().cloned().chain(unused).collect()
+}
+
+pub(crate) fn report_json(planned: &Result<Plan, Stop>, warnings: &[Failure]) -> String {
+    let failures: Vec<_> = planned.as_ref().err().into_iter().flat_map(|stop| &stop.failures).map(diag::json).collect();
+    let warnings: Vec<_> = warnings.iter().map(diag::json).collect();
+    json(&value!({ "ok": planned.is_ok(), "failures": failures, "warnings": warnings }))
+}
+
+/// One line for a configuration that is right.
+pub(crate) fn summary(plan: &Plan) -> String {
+    let files = plan.targets.iter().filter(|target| matches!(target.kind, TargetKind::File(_))).count();
+    let stores: Vec<_> = plan.stores.iter().map(|store| store.name.as_str()).collect();
+    let from = if stores.is_empty() { String::new() } else { format!(" from {}", stores.join(", ")) };
+    format!("ok: {} variables, {files} files, {} secrets{from}\n", plan.targets.len() - files, plan.requests.len())
+}
