@@ -17,6 +17,8 @@
 compile_error!("inject runs on Linux, on x86-64 and aarch64");
 
 mod cli;
+#[cfg(test)]
+mod conformance;
 mod diag;
 mod environ;
 mod failure;
@@ -30,6 +32,7 @@ mod secret;
 mod spec;
 mod store;
 mod sys;
+mod tapis;
 mod template;
 mod users;
 

@@ -304,6 +304,17 @@ impl Spec {
     }
 }
 
+#[cfg(test)]
+impl Spec {
+    /// One configuration, without a file.
+    pub(crate) fn of(root: Node) -> Result<Self, Vec<Failure>> {
+        let mut spec = Self::default();
+        spec.read(root, &Rc::new(Layer::named("test")), Path::new("")).map_err(|failure| vec![failure])?;
+        let failures = std::mem::take(&mut spec.failures);
+        if failures.is_empty() { Ok(spec) } else { Err(failures) }
+    }
+}
+
 impl Item {
     fn template(text: Vec<u8>, place: Place) -> Self {
         Self { text: Text::Template(text), descriptor: false, place, shadows: Vec::new() }
