@@ -4,6 +4,7 @@
 mod harness;
 
 mod environment;
+mod files;
 mod launch;
 mod layers;
 mod look;
