@@ -180,6 +180,7 @@ fn mount(targets: &[FileTarget], path: PathBuf, wide: bool) -> Result<Root, Stri
 
 fn private(environ: &Environ, wide: bool, refused: &str) -> Result<Root, Vec<FileError>> {
     let directory = private_directory(environ, wide, refused)?;
+    directory.claim().map_err(|error| vec![FileError::system("claim", &directory.path, error)])?;
     janitor::start(&directory).map_err(|error| vec![FileError::Janitor(error)])?;
     Ok(Root::Private(directory))
 }

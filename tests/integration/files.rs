@@ -327,7 +327,7 @@ fn the_janitor_holds_no_secret_and_nothing_of_the_commands() {
         .unwrap()
         .map(|fd| fs::read_link(fd.unwrap().path()).unwrap().to_str().unwrap().to_owned())
         .collect();
-    assert_eq!(open.len(), 2, "{open:?}");
+    assert_eq!(open.len(), 3, "{open:?}");
     assert!(open.iter().all(|what| what == "anon_inode:[pidfd]" || Path::new(what).is_dir()), "{open:?}");
     let variables = fs::read(format!("/proc/{janitor}/environ")).unwrap();
     assert!(variables.iter().all(|&byte| byte == 0));

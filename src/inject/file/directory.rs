@@ -1,9 +1,10 @@
 //! A private directory on a tmpfs that is there already: where one may be made, who made it, how
 //! it is removed.
 //!
-//! Its name says who it belongs to, so that a later launch finds and removes those of the dead. All
-//! that was made for a launch outside of it is recorded in it, so that removing needs nothing but
-//! the directory itself:
+//! Its name says who it belongs to, so that a later launch finds and removes those of the dead. A
+//! process of another pid namespace, as another container that shares the tmpfs, cannot be judged by
+//! its number; there it is the lock that the launch and then its janitor hold. All that was made for
+//! a launch outside of it is recorded in it, so that removing needs nothing but the directory itself:
 //!
 //! ```text
 //! inject-PID-START-NAMESPACE/
@@ -21,6 +22,7 @@ use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use nix::unistd::{AccessFlags, Pid, UnlinkatFlags, faccessat, geteuid, getpid, symlinkat, unlinkat};
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -69,7 +71,10 @@ impl Place {
     pub(super) fn sweep(&self) {
         let Some(names) = names(self.fd.as_fd()) else { return };
         for name in names.iter().filter_map(|name| name.to_str().ok()) {
-            if Owner::parse(name).is_some_and(|owner| owner.is_dead()) {
+            let dead = Owner::parse(name).is_some_and(|owner| {
+                if owner.is_neighbour() { owner.is_dead() } else { is_abandoned(self.fd.as_fd(), name) }
+            });
+            if dead {
                 remove(self.fd.as_fd(), name);
             }
         }
@@ -81,8 +86,7 @@ impl Place {
         let mode = Mode::from_bits_truncate(if wide { 0o711 } else { 0o700 });
         mkdirat(&self.fd, name.as_str(), mode)?;
         let fd = open_directory(self.fd.as_fd(), name.as_str())?;
-        mkdirat(&fd, RECORDS, Mode::S_IRWXU)?;
-        Ok(Private { path: self.path.join(&name), place: self.fd, name, fd })
+        Ok(Private { path: self.path.join(&name), place: self.fd, name, fd: fd.into() })
     }
 }
 
@@ -124,11 +128,18 @@ pub(super) fn is_in_memory(fd: impl AsFd) -> bool {
 pub(super) struct Private {
     place: OwnedFd,
     name: String,
-    pub(super) fd: OwnedFd,
+    pub(super) fd: File,
     pub(super) path: PathBuf,
 }
 
 impl Private {
+    /// Locks it and only then makes room for records: one that has this and no lock is abandoned.
+    pub(super) fn claim(&self) -> nix::Result<()> {
+        // A lock that is taken is a sweeper's, which leaves a directory without records alone.
+        self.fd.lock().map_err(|error| super::errno(&error))?;
+        mkdirat(&self.fd, RECORDS, Mode::S_IRWXU)
+    }
+
     pub(super) fn place(&self) -> BorrowedFd<'_> {
         self.place.as_fd()
     }
@@ -158,6 +169,14 @@ fn remove(place: BorrowedFd<'_>, name: &str) {
     }
     empty(top.as_fd());
     let _ = unlinkat(place, name, UnlinkatFlags::RemoveDir);
+}
+
+/// Whether nobody holds the lock of a directory that was claimed.
+fn is_abandoned(place: BorrowedFd<'_>, name: &str) -> bool {
+    open_directory(place, name).is_ok_and(|top| {
+        let claimed = faccessat(&top, RECORDS, AccessFlags::F_OK, AtFlags::AT_EACCESS).is_ok();
+        claimed && File::from(top).try_lock().is_ok()
+    })
 }
 
 /// Removes what a record speaks of, if it still is what we made there.
@@ -239,11 +258,14 @@ impl Owner {
         (owner.to_string() == name).then_some(owner)
     }
 
-    /// Only what is certain: a process of another namespace is never judged.
-    fn is_dead(&self) -> bool {
+    /// Whether its number is one of our namespace.
+    fn is_neighbour(&self) -> bool {
         own_namespace() == Some(self.namespace)
-            && (kill(Pid::from_raw(self.pid), None) == Err(Errno::ESRCH)
-                || start_of(&self.pid.to_string()).is_some_and(|start| start != self.start))
+    }
+
+    fn is_dead(&self) -> bool {
+        kill(Pid::from_raw(self.pid), None) == Err(Errno::ESRCH)
+            || start_of(&self.pid.to_string()).is_some_and(|start| start != self.start)
     }
 }
 
@@ -329,7 +351,7 @@ mod tests {
     fn only_what_is_surely_dead_is_judged_dead() {
         assert!(!Owner::this().is_dead());
         assert!(dead().is_dead(), "its pid is another process's by now");
-        assert!(!Owner { namespace: dead().namespace + 1, ..dead() }.is_dead(), "a process of another namespace");
+        assert!(dead().is_neighbour() && !Owner { namespace: dead().namespace + 1, ..dead() }.is_neighbour());
         // Beyond the largest pid that Linux gives.
         assert!(Owner { pid: i32::MAX, ..Owner::this() }.is_dead());
     }
@@ -350,9 +372,23 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_of_another_namespace_is_removed_once_nobody_holds_its_lock() {
+        let world = World::new("lock");
+        let private = world.place().make_private(false).unwrap();
+        private.claim().unwrap();
+        fs::rename(&private.path, world.top.join("inject-1-2-3")).unwrap();
+        world.place().sweep();
+        assert_eq!(world.left(), ["inject-1-2-3"]);
+        drop(private);
+        world.place().sweep();
+        assert!(world.left().is_empty());
+    }
+
+    #[test]
     fn removing_takes_back_what_was_made_elsewhere_but_not_what_others_put_there() {
         let world = World::new("remove");
         let private = world.place().make_private(false).unwrap();
+        private.claim().unwrap();
         let record = |name: &str| {
             let path = world.top.join(name);
             private.record(&path, &nix::sys::stat::lstat(&path).unwrap()).unwrap();

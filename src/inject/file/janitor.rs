@@ -58,11 +58,11 @@ fn detach(command: &OwnedFd, directory: &Private, mut report: PipeWriter) -> ! {
     fork::leave(0)
 }
 
-/// Gives up what was inherited. A pipe of the command's that stayed open here would never end for
-/// its reader.
+/// Gives up what was inherited, but for the directory and its lock. A pipe of the command's that
+/// stayed open here would never end for its reader.
 fn settle(command: &OwnedFd, directory: &Private, report: &PipeWriter) -> Result<(), Errno> {
     fork::wipe_environment();
-    fork::close_all_but([command.as_fd(), directory.place(), report.as_fd()])?;
+    fork::close_all_but([command.as_fd(), directory.place(), directory.fd.as_fd(), report.as_fd()])?;
     chdir("/")
 }
 
