@@ -101,7 +101,7 @@ fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
         }
         loaded => loaded?,
     };
-    let mut warnings = report::check::warnings(&spec);
+    let mut warnings = report::check::warnings(&spec, cli.options.dialect);
     let planned = plan::build(spec, &cli.options, environ);
     if let Ok(plan) = &planned {
         warnings.extend(report::check::more_warnings(plan));

@@ -7,8 +7,10 @@
 mod command;
 mod inherit;
 mod stores;
+mod tapis;
 
 pub(crate) use stores::{check as check_store, default_name as default_store};
+pub(crate) use tapis::definition as tapis_definition;
 
 use crate::environ::Environ;
 use crate::failure::{self, Code, Failure, Layer, Place, Stop, hint};
@@ -162,6 +164,7 @@ pub(crate) fn build(spec: Spec, options: &Options, environ: &Environ) -> Result<
         requests: Vec::new(),
         numbers: BTreeMap::new(),
         order: BTreeMap::new(),
+        tapis: None,
         spec,
         options,
         environ,
@@ -181,6 +184,16 @@ struct Planner<'a> {
     numbers: BTreeMap<(usize, Address, Option<usize>), usize>,
     /// Of the entries that are needed: the position in the map to that in the plan.
     order: BTreeMap<usize, usize>,
+    /// Under the tapis dialect, the templates that it makes of the texts.
+    tapis: Option<tapis::Templates>,
+}
+
+/// Which part of a configuration a text is in.
+#[derive(Clone, Copy)]
+enum Section {
+    Entries,
+    Environment,
+    Configs,
 }
 
 /// A target before its references are numbered.
@@ -195,6 +208,9 @@ struct Draft {
 impl Planner<'_> {
     fn build(mut self) -> Result<Plan, Stop> {
         self.stores.check_all(&self.spec, &mut self.failures);
+        if self.options.dialect == Dialect::Tapis {
+            self.tapis = Some(tapis::templates(&self.spec, &mut self.failures, &mut self.warnings));
+        }
         let export = self.export();
         let inherited = inherit::Inherited::filter(self.options, self.environ);
         let mut drafts = self.drafts(export, &inherited);
@@ -258,28 +274,7 @@ impl Planner<'_> {
     fn drafts(&mut self, export: Export, inherited: &inherit::Inherited) -> Vec<Draft> {
         let mut drafts = Drafts::default();
         if self.options.scan {
-            let stores = &self.stores;
-            let known = |name: &str| stores.is_known(name, &self.spec, self.environ);
-            for (name, value) in inherited.kept() {
-                if Template::is_meant(value, &known) {
-                    let place = Place::of(&Rc::new(Layer::named("environment")), None, String::from_utf8_lossy(name));
-                    match Template::scan(value, Scan::Known(&known)) {
-                        Ok(template) => drafts.lay(Draft {
-                            kind: TargetKind::Variable(name.to_vec()),
-                            template,
-                            place,
-                            shadows: Vec::new(),
-                            conflict: None,
-                        }),
-                        Err(errors) => {
-                            for error in errors {
-                                let message = format!("{}; --no-scan leaves inherited variables alone", error.what);
-                                self.failures.push(Failure::new(Code::Reference, &place, message));
-                            }
-                        }
-                    }
-                }
-            }
+            self.draft_inherited(inherited, &mut drafts);
         }
         if matches!(export, Export::MapAlone | Export::Said(true)) {
             for position in 0..self.spec.secret_map.len() {
@@ -293,8 +288,8 @@ impl Planner<'_> {
                 });
             }
         }
-        for (name, item) in std::mem::take(&mut self.spec.environment).iter() {
-            let Some(template) = self.scan(item, name) else { continue };
+        for (name, item) in self.spec.environment.take().iter() {
+            let Some(template) = self.scan(item, name, Section::Environment) else { continue };
             let kind = if item.descriptor {
                 let (mode, owner) = (self.options.file_mode.unwrap_or(0o400), self.owner(None, &item.place));
                 TargetKind::Descriptor { variable: name.to_owned(), mode, owner }
@@ -310,14 +305,46 @@ impl Planner<'_> {
             });
         }
         self.settle_conflicts(&mut drafts, inherited);
-        for (path, file) in std::mem::take(&mut self.spec.files).iter() {
+        for (path, file) in self.spec.files.take().iter() {
             self.draft_file(path, file, &mut drafts);
         }
-        for (path, mount) in std::mem::take(&mut self.spec.mounts).iter() {
+        for (path, mount) in self.spec.mounts.take().iter() {
             self.draft_mount(path, mount, &mut drafts);
         }
         self.check_names(&drafts.list);
         drafts.list
+    }
+
+    /// Inherited variables that are templates.
+    fn draft_inherited(&mut self, inherited: &inherit::Inherited, drafts: &mut Drafts) {
+        let layer = Rc::new(Layer::named("environment"));
+        let known = |name: &str| self.stores.is_known(name, &self.spec, self.environ);
+        let entry = |key: &str| self.spec.secret_map.get(key).is_some();
+        for (name, value) in inherited.kept() {
+            let place = Place::of(&layer, None, String::from_utf8_lossy(name));
+            let scanned = match (self.options.dialect, std::str::from_utf8(value)) {
+                (Dialect::Strict, _) if Template::is_meant(value, &known) => Template::scan(value, Scan::Known(&known)),
+                (Dialect::Tapis, Ok(text)) if text.contains("${pods:secrets:") => {
+                    Ok(crate::tapis::grammar::plan_text(text, &entry, &mut |_| {}))
+                }
+                _ => continue,
+            };
+            match scanned {
+                Ok(template) => drafts.lay(Draft {
+                    kind: TargetKind::Variable(name.to_vec()),
+                    template,
+                    place,
+                    shadows: Vec::new(),
+                    conflict: None,
+                }),
+                Err(errors) => {
+                    for error in errors {
+                        let message = format!("{}; --no-scan leaves inherited variables alone", error.what);
+                        self.failures.push(Failure::new(Code::Reference, &place, message));
+                    }
+                }
+            }
+        }
     }
 
     /// What an injected name does to an inherited one.
@@ -347,7 +374,7 @@ impl Planner<'_> {
     }
 
     fn draft_file(&mut self, path: &str, file: &FileItem, drafts: &mut Drafts) {
-        let Some(template) = self.scan(&file.item, path) else { return };
+        let Some(template) = self.scan(&file.item, path, Section::Configs) else { return };
         let place = file.item.place.clone();
         let mode = file.mode.or(self.options.file_mode).unwrap_or(0o400);
         let owner = self.owner(file.owner.as_deref(), &place);
@@ -369,6 +396,12 @@ impl Planner<'_> {
 
     /// Entries with `config_content` become files; the other mounts are the service's business.
     fn draft_mount(&mut self, path: &str, mount: &Mount, drafts: &mut Drafts) {
+        if self.tapis.is_some() {
+            if let Err(errors) = crate::tapis::rules::validate_mount(path, mount) {
+                let failure = |error| Failure::new(Code::Config, &mount.place, error);
+                return self.failures.extend(errors.iter().map(failure));
+            }
+        }
         let Some(content) = mount.content.as_ref().filter(|_| !mount.removed) else { return };
         if is_size_marker(content) {
             let message =
@@ -391,7 +424,7 @@ impl Planner<'_> {
             place: mount.place.clone(),
             shadows: Vec::new(),
         };
-        let Some(template) = self.scan(&item, path) else { return };
+        let Some(template) = self.scan(&item, path, Section::Configs) else { return };
         // On a volume the path is a directory; alone it is the file itself.
         let path = match &mount.filename {
             Some(filename) if mount.kind.as_deref() == Some("tapisvolume") => PathBuf::from(path).join(filename),
@@ -435,8 +468,9 @@ impl Planner<'_> {
     }
 
     /// The item's template; None when it is malformed, which is reported, or not to be set.
-    fn scan(&mut self, item: &Item, name: &str) -> Option<Template<Hole>> {
+    fn scan(&mut self, item: &Item, name: &str, section: Section) -> Option<Template<Hole>> {
         let scanned = match &item.text {
+            Text::Template(_) if self.tapis.is_some() => return self.tapis_template(item, name, section),
             Text::Literal(text) => Ok(Template::text(text.clone())),
             Text::Reference(hole) => Ok(Template { parts: vec![Part::Hole(hole.clone())] }),
             Text::Template(text) => Template::scan(text, Scan::Every),
@@ -458,6 +492,26 @@ impl Planner<'_> {
                 }
             })
             .ok()
+    }
+
+    fn tapis_template(&mut self, item: &Item, name: &str, section: Section) -> Option<Template<Hole>> {
+        let templates = self.tapis.as_ref()?;
+        let template = match section {
+            Section::Environment => templates.environment.get(name),
+            Section::Configs => templates.configs.get(name),
+            Section::Entries => match templates.entries.get(name)? {
+                Ok(template) => Some(template),
+                Err(error) => {
+                    self.failures.push(tapis::failure(&self.spec, error));
+                    return None;
+                }
+            },
+        };
+        match (&item.text, template) {
+            // Tapis knows text only; bytes that are none hold no reference of its.
+            (Text::Template(text), _) if std::str::from_utf8(text).is_err() => Some(Template::text(text.clone())),
+            (_, template) => template.cloned(),
+        }
     }
 
     /// The command's words. One that holds a reference needs leave: every user can read it.
@@ -505,13 +559,17 @@ impl Planner<'_> {
     fn needed<'t>(&mut self, roots: impl Iterator<Item = &'t Template<Hole>>) -> Vec<(usize, Template<Hole>)> {
         let mut parsed: BTreeMap<usize, Template<Hole>> = BTreeMap::new();
         let mut waiting: Vec<usize> = roots.flat_map(|template| self.entries_of(template)).collect();
+        if self.tapis.is_some() {
+            // Tapis resolves every entry, and starts nothing when one fails.
+            waiting.extend(0..self.spec.secret_map.len());
+        }
         while let Some(position) = waiting.pop() {
             if parsed.contains_key(&position) {
                 continue;
             }
             let (name, item) = self.spec.secret_map.at(position);
             let (name, item) = (name.to_owned(), item.clone());
-            let mut template = self.scan(&item, &name).unwrap_or_else(|| Template::text(""));
+            let mut template = self.scan(&item, &name, Section::Entries).unwrap_or_else(|| Template::text(""));
             drop_final_newline(&mut template);
             waiting.extend(self.entries_of(&template));
             parsed.insert(position, template);

@@ -3,13 +3,21 @@
 use super::{json, lint};
 use crate::diag;
 use crate::failure::{Code, Failure, Stop};
-use crate::plan::{Plan, TargetKind};
+use crate::plan::{Dialect, Plan, TargetKind, tapis_definition};
 use crate::spec::Spec;
+use crate::tapis;
 use serde_json::json as value;
 
 /// What can be said of the texts before planning takes them.
-pub(crate) fn warnings(spec: &Spec) -> Vec<Failure> {
-    lint::near_misses(spec)
+pub(crate) fn warnings(spec: &Spec, dialect: Dialect) -> Vec<Failure> {
+    match dialect {
+        Dialect::Strict => lint::near_misses(spec),
+        Dialect::Tapis => {
+            // What stops a launch is the plan's to say.
+            let (_, warnings) = tapis::lint::lint(&tapis_definition(spec), None);
+            warnings.iter().map(|warning| Failure::new(Code::Reference, "", warning)).collect()
+        }
+    }
 }
 
 /// What the plan tells besides.
@@ -17,7 +25,7 @@ pub(crate) fn more_warnings(plan: &Plan) -> Vec<Failure> {
     let unused = plan.unused.iter().map(|(_, place)| {
         Failure::new(Code::Config, place, "nothing refers to this entry, so the command does not get it")
     });
-    plan.warnings.iter().cloned().chain(unused).collect()
+    unused.collect()
 }
 
 pub(crate) fn report_json(planned: &Result<Plan, Stop>, warnings: &[Failure]) -> String {

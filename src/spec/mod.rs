@@ -83,6 +83,11 @@ impl<T> Members<T> {
         self.list.len()
     }
 
+    /// The members themselves, for whoever uses them up.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+
     /// Lays a member over an earlier one of its name, which `shadow` gets.
     fn lay(&mut self, name: String, item: T, shadow: impl FnOnce(&mut T, T)) {
         match self.index.get(&name) {

@@ -114,6 +114,28 @@ pub(crate) enum TapisError {
     },
 }
 
+impl TapisError {
+    /// The entry it is about.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Form { key, .. }
+            | Self::Required { key, .. }
+            | Self::OwnerMismatch { key, .. }
+            | Self::OwnershipViolation { key, .. }
+            | Self::RandomTooShort { key, .. }
+            | Self::RandomTooLong { key, .. }
+            | Self::NoPodId { key }
+            | Self::NoDefaultUrl { key }
+            | Self::NoTapisUrl { key }
+            | Self::NetworkUnknown { key, .. }
+            | Self::NetworkFieldUnknown { key, .. }
+            | Self::NetworkFieldUnset { key, .. }
+            | Self::KeyCharset { key } => Some(key),
+            Self::StackNotFound { .. } | Self::StackKeyUnknown { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for TapisError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (key, what) = match self {
