@@ -3,6 +3,7 @@
 use crate::diag::{Diag, Format};
 use crate::environ::Environ;
 use crate::failure::{Code, Failure, Stop};
+use crate::manage;
 use crate::plan::{Dialect, OnConflict, Options};
 use crate::spec::{Inputs, parse_mode};
 use clap::builder::{OsStringValueParser, PossibleValuesParser};
@@ -26,6 +27,7 @@ pub(crate) enum Verb {
     Plan { json: bool },
     Stores { json: bool },
     Doctor { json: bool, strict: bool },
+    Secret(manage::Verb),
 }
 
 /// What ended the reading of the command line.
@@ -53,6 +55,10 @@ pub(crate) fn parse(arguments: &[&'static CStr], environ: &Environ) -> Result<Cl
         Some(("check", _)) => Verb::Check { json: json() },
         Some(("plan", _)) => Verb::Plan { json: json() },
         Some(("stores", _)) => Verb::Stores { json: json() },
+        Some(("secret", given)) => match manage::cli::verb(given) {
+            Some(verb) => Verb::Secret(verb),
+            None => return Err(Failure::new(Code::Config, "", "`inject secret --help` shows the verbs").into()),
+        },
         Some((_, _)) => Verb::Doctor { json: json(), strict: matches.flag("strict") },
     };
     let diag = Diag {
@@ -254,6 +260,12 @@ fn command() -> Command {
         .subcommand(looking("check", "Is the configuration right? Reads no value"))
         .subcommand(looking("plan", "What would be injected, from where, and why that layer won. Reads no value"))
         .subcommand(looking("stores", "The kinds of stores, those configured, and what each can do"))
+        .subcommand(Command::new("secret").about("Manage the secrets of a store").defer(|verb| {
+            // Which store it is, and how messages look: the options of a launch that mean something here.
+            let meant = ["config", "require-config", "store", "log-format", "quiet", "verbose"];
+            let options = launch_options().into_iter().filter(|option| meant.contains(&option.get_id().as_str()));
+            manage::cli::define(verb).args(options.map(|option| option.global(true)))
+        }))
         .subcommand(Command::new("doctor").about("What this machine allows, and what it means").defer(|verb| {
             verb.args(launch_options()).arg(json()).arg(
                 Arg::new("strict")

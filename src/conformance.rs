@@ -647,7 +647,7 @@ impl<'a> Vault<'a> {
                 return Some(json!({"code": "DB_OWNER_MISMATCH", "key": key, "secret": secret, "owner": owner}));
             }
             Some(Err(StoreError::Unavailable(_))) => "STORE_ERROR",
-            Some(Err(other)) => other.code(),
+            Some(Err(other)) => other.code().as_str(),
         };
         Some(json!({"code": code, "key": key, "secret": secret}))
     }

@@ -24,6 +24,7 @@ mod environ;
 mod failure;
 mod inject;
 mod launch;
+mod manage;
 mod plan;
 mod reference;
 mod report;
@@ -65,6 +66,7 @@ pub fn run(given: Given) -> u8 {
         Verb::Plan { json } => show_plan(cli, &environ, json),
         Verb::Stores { json } => show_stores(&cli, &environ, json),
         Verb::Doctor { json, strict } => doctor(&environ, json, strict),
+        Verb::Secret(verb) => manage(&cli.inputs, &cli.options, verb, &environ),
     };
     done.unwrap_or_else(|stop| {
         diag.stop(&stop);
@@ -138,6 +140,14 @@ fn doctor(environ: &Environ, json: bool, strict: bool) -> Result<u8, Stop> {
     let findings = report::doctor::examine(environ);
     let status = if strict && !report::doctor::all_good(&findings) { failure::OURS } else { 0 };
     Ok(printed_with(&report::doctor::report(&findings, json), status))
+}
+
+fn manage(inputs: &spec::Inputs, options: &plan::Options, verb: manage::Verb, environ: &Environ) -> Result<u8, Stop> {
+    let _hardened = Hardened::new();
+    let spec = spec::Spec::load(inputs, environ)?;
+    let (name, kind, settings) = plan::store_to_manage(&spec, options.store.as_deref(), environ)?;
+    let done = manage::Io::standard().and_then(|mut io| manage::run(verb, (kind, &settings), environ, &mut io));
+    done.map(|()| 0).map_err(|error| Failure::new(error.code(), format!("store {name}"), error).into())
 }
 
 /// The status, unless what goes with it cannot be printed.

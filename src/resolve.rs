@@ -43,7 +43,7 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
         let mut requests: Vec<Request> = numbers.iter().map(request).collect();
         let asked = (store.kind.open)(&store.settings, &context).and_then(|opened| wait(opened.resolve(&mut requests)));
         if let Err(error) = &asked {
-            failures.push(Failure::new(code(error), format!("store {} ({})", store.name, store.kind.name), error));
+            failures.push(Failure::new(error.code(), format!("store {} ({})", store.name, store.kind.name), error));
         }
         for (at, request) in numbers.into_iter().zip(requests) {
             answers[at] = match request.answer {
@@ -74,7 +74,7 @@ fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
             let Source::Request(number) = slot.source else { continue };
             let failure = match (&answers[number], &slot.absent) {
                 (Answer::Value(_) | Answer::StoreFailed, _) | (Answer::Absent, Absent::Default(_)) => continue,
-                (Answer::Failed(error), _) => Failure::new(code(error), place, error),
+                (Answer::Failed(error), _) => Failure::new(error.code(), place, error),
                 (Answer::Absent, Absent::Explain(text)) => Failure::new(Code::NotFound, place, text),
                 (Answer::Absent, Absent::Fail) => {
                     let store = &plan.stores[plan.requests[number].store];
@@ -84,19 +84,6 @@ fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
             };
             failures.push(failure.about(&slot.shown));
         }
-    }
-}
-
-fn code(error: &StoreError) -> Code {
-    match error {
-        StoreError::Denied(_) => Code::Denied,
-        StoreError::Unauthenticated(_) => Code::Unauthenticated,
-        StoreError::Unavailable(_) => Code::Unavailable,
-        StoreError::TimedOut(_) => Code::Timeout,
-        StoreError::Malformed(_) => Code::Malformed,
-        StoreError::TooBig(_) => Code::TooBig,
-        StoreError::NotReadable(_) => Code::NotReadable,
-        StoreError::Settings(_) => Code::Config,
     }
 }
 

@@ -9,7 +9,7 @@ mod inherit;
 mod stores;
 mod tapis;
 
-pub(crate) use stores::{check as check_store, default_name as default_store};
+pub(crate) use stores::{check as check_store, default_name as default_store, to_manage as store_to_manage};
 pub(crate) use tapis::definition as tapis_definition;
 
 use crate::environ::Environ;

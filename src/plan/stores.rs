@@ -43,7 +43,7 @@ impl Stores {
     ) -> Result<usize, (Code, String)> {
         let number = match &address.store {
             Some(name) => self.named(name, spec, environ)?,
-            None => self.default(spec, options, environ)?,
+            None => self.default_store(spec, options, environ)?,
         };
         let store = &self.used[number];
         if address.version.is_some() && !store.kind.caps.versions {
@@ -60,7 +60,7 @@ impl Stores {
         options: &Options,
         environ: &Environ,
     ) -> Result<usize, (Code, String)> {
-        if let Ok(number) = self.default(spec, options, environ) {
+        if let Ok(number) = self.default_store(spec, options, environ) {
             if self.used[number].kind.caps.random {
                 return Ok(number);
             }
@@ -99,7 +99,7 @@ impl Stores {
         Ok(self.used.len() - 1)
     }
 
-    fn default(&mut self, spec: &Spec, options: &Options, environ: &Environ) -> Result<usize, (Code, String)> {
+    fn default_store(&mut self, spec: &Spec, options: &Options, environ: &Environ) -> Result<usize, (Code, String)> {
         if let Some(known) = &self.default {
             return known.clone();
         }
@@ -127,6 +127,32 @@ impl Stores {
     pub(super) fn used(self) -> Vec<StorePlan> {
         self.used
     }
+}
+
+/// The store that `inject secret` is about: the default one.
+pub(crate) fn to_manage(
+    spec: &Spec,
+    typed: Option<&str>,
+    environ: &Environ,
+) -> Result<(String, &'static Kind, Settings), Vec<Failure>> {
+    let mut failures = spec.failures.clone();
+    let name = match default_name(spec, typed, environ) {
+        Ok(name) => name,
+        Err(message) => {
+            failures.push(Failure::new(Code::Config, "", message));
+            return Err(failures);
+        }
+    };
+    let mut stores = Stores::default();
+    if let Some(store) = spec.stores.get(&name) {
+        let checked = check(&name, store, &mut failures);
+        stores.configured.extend(checked.map(|checked| (name.clone(), checked)));
+    }
+    if !failures.is_empty() {
+        return Err(failures);
+    }
+    let found = stores.named(&name, spec, environ).map_err(|(code, message)| vec![Failure::new(code, "", message)]);
+    found.map(|number| stores.used.swap_remove(number)).map(|store| (store.name, store.kind, store.settings))
 }
 
 /// The default store's name: what was said, else the only one possible.

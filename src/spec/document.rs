@@ -213,7 +213,7 @@ mod tests {
         assert!(flaws.is_empty());
         assert_eq!(keys(&root), [("ab", 2), ("c", 19)]);
         let Data::Table(table) = &root.data else { panic!() };
-        assert_eq!(table[0].1.at, 13);
+        assert_eq!(table[0].1.at, 14);
         assert_eq!(keys(&table[1].1), [("d", 25)]);
     }
 

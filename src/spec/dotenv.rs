@@ -202,6 +202,6 @@ mod tests {
     fn every_bad_line_is_reported_and_the_rest_is_read() {
         let (assignments, errors) = parse(b"A\nB=1\n=2\nC='x' y\na b=1\nD=\"open\nE=5\n");
         assert_eq!(assignments.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["B", "E"]);
-        assert_eq!(errors.iter().map(|error| error.at).collect::<Vec<_>>(), [0, 6, 12, 15, 23]);
+        assert_eq!(errors.iter().map(|error| error.at).collect::<Vec<_>>(), [0, 6, 14, 17, 25]);
     }
 }

@@ -4,8 +4,9 @@
 //! `crate::manage`; a kind implements what it has and inherits "has no …" for the rest.
 
 use super::StoreError;
+use crate::failure::Code;
 use crate::secret::Secret;
-use crate::template::Value;
+use crate::template::{RenderError, Value};
 use serde_json::json;
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +20,11 @@ pub(crate) trait Manage {
     /// Makes the store, and an identity for it where there is none.
     fn init(&self, _recipients: &[String]) -> Result<Made, ManageError> {
         Err(ManageError::NoVerb("init"))
+    }
+
+    /// What stands against a new secret of this name, one that has it included.
+    fn check_new(&self, _name: &str) -> Result<(), ManageError> {
+        Err(ManageError::NoVerb("add"))
     }
 
     fn add(&self, _name: &str, _new: New, _existing: Existing) -> Result<Metadata, ManageError> {
@@ -161,6 +167,11 @@ pub(crate) enum ManageError {
     NoVerb(&'static str),
     /// The kind cannot be managed at all.
     NoManaging(&'static str),
+    /// The secret does not have what was asked for.
+    Unfit {
+        name: String,
+        why: RenderError,
+    },
     /// What was asked for makes no sense, and what would.
     Usage(String),
     TooBig(String),
@@ -177,14 +188,14 @@ impl ManageError {
         |why| Self::Io { what, why }
     }
 
-    /// The stable code of `--log-format json`.
-    pub(crate) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> Code {
         match self {
             Self::Store(error) => error.code(),
-            Self::NotFound { .. } => "not_found",
-            Self::Exists { .. } | Self::NoVerb(_) | Self::NoManaging(_) | Self::Usage(_) => "config",
-            Self::TooBig(_) => "too_big",
-            Self::Io { .. } => "unavailable",
+            Self::NotFound { .. } | Self::Unfit { why: RenderError::NoSuchField(_), .. } => Code::NotFound,
+            Self::Unfit { .. } => Code::Malformed,
+            Self::Exists { .. } | Self::NoVerb(_) | Self::NoManaging(_) | Self::Usage(_) => Code::Config,
+            Self::TooBig(_) => Code::TooBig,
+            Self::Io { .. } => Code::Unavailable,
         }
     }
 }
@@ -211,6 +222,7 @@ impl fmt::Display for ManageError {
             Self::NoManaging(kind) => {
                 write!(out, "secrets of a `{kind}` store are not managed by inject; name another store with -s")
             }
+            Self::Unfit { name, why } => write!(out, "`{name}`: {why}"),
             Self::Usage(text) | Self::TooBig(text) => out.write_str(text),
             Self::Io { what, why } => write!(out, "{what}: {why}"),
         }

@@ -10,6 +10,7 @@ mod contract;
 pub(crate) mod manage;
 
 use crate::environ::Environ;
+use crate::failure::Code;
 use crate::reference::Address;
 use crate::template::Value;
 use std::fmt;
@@ -175,17 +176,16 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
-    /// The stable code of `--log-format json`.
-    pub(crate) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> Code {
         match self {
-            Self::Denied(_) => "denied",
-            Self::Unauthenticated(_) => "unauthenticated",
-            Self::Unavailable(_) => "unavailable",
-            Self::TimedOut(_) => "timeout",
-            Self::Malformed(_) => "malformed",
-            Self::TooBig(_) => "too_big",
-            Self::NotReadable(_) => "not_readable",
-            Self::Settings(_) => "config",
+            Self::Denied(_) => Code::Denied,
+            Self::Unauthenticated(_) => Code::Unauthenticated,
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::TimedOut(_) => Code::Timeout,
+            Self::Malformed(_) => Code::Malformed,
+            Self::TooBig(_) => Code::TooBig,
+            Self::NotReadable(_) => Code::NotReadable,
+            Self::Settings(_) => Code::Config,
         }
     }
 }

@@ -214,6 +214,14 @@ impl Writer<'_> {
             out.finish()
         });
         written.map_err(|error| failed(&error))?;
+        // It could not be read again.
+        if sealed.len() as u64 > LARGEST {
+            return Err(StoreError::TooBig(format!(
+                "the store {} would be larger than {} MiB",
+                self.path.display(),
+                LARGEST >> 20
+            )));
+        }
         Ok(sealed)
     }
 }

@@ -244,10 +244,10 @@ mod tests {
         Identity::generate().to_string().expose_secret().to_owned()
     }
 
-    /// Where the identity is found, each entry of the environment having DIR for the fixture's directory.
+    /// Where the identity is found, each entry of the environment having @ for the fixture's directory.
     fn origin<const N: usize>(fixture: &Fixture, entries: [&str; N]) -> Result<Origin, StoreError> {
         let directory = fixture.directory.display().to_string();
-        let entries = entries.map(|entry| entry.replace("DIR", &directory));
+        let entries = entries.map(|entry| entry.replace("@", &directory));
         find(&fixture.settings, &Environ::of(entries.each_ref().map(String::as_str))).map(|found| found.origin)
     }
 
@@ -264,10 +264,10 @@ mod tests {
         let mut fixture = Fixture::empty();
         let (named, own) = (write(&fixture, "named", &key()), write(&fixture, "inject/identity", &key()));
         let (setting, delivered) = (write(&fixture, "setting", &key()), write(&fixture, "inject_identity", &key()));
-        let (variable, home) = (&*format!("INJECT_IDENTITY={}", key()), "XDG_CONFIG_HOME=DIR");
-        let (file, credentials) = ("INJECT_IDENTITY_FILE=DIR/named", "CREDENTIALS_DIRECTORY=DIR");
+        let (variable, home) = (&*format!("INJECT_IDENTITY={}", key()), "XDG_CONFIG_HOME=@");
+        let (file, credentials) = ("INJECT_IDENTITY_FILE=@/named", "CREDENTIALS_DIRECTORY=@");
         assert_eq!(origin(&fixture, [home]), Ok(own.clone()));
-        assert_eq!(origin(&fixture, [home, "CREDENTIALS_DIRECTORY=DIR/none", "INJECT_IDENTITY="]), Ok(own));
+        assert_eq!(origin(&fixture, [home, "CREDENTIALS_DIRECTORY=@/none", "INJECT_IDENTITY="]), Ok(own));
         assert_eq!(origin(&fixture, [home, credentials]), Ok(delivered));
         assert_eq!(origin(&fixture, [home, credentials, variable]), Ok(Origin::Variable("INJECT_IDENTITY".into())));
         assert_eq!(origin(&fixture, [home, credentials, variable, file]), Ok(named));
@@ -280,21 +280,21 @@ mod tests {
     fn a_place_that_was_named_and_fails_is_an_error() {
         let mut fixture = Fixture::empty();
         write(&fixture, "inject/identity", &key());
-        let own = "XDG_CONFIG_HOME=DIR";
-        assert!(matches!(origin(&fixture, [own, "INJECT_IDENTITY_FILE=DIR/none"]), Err(StoreError::Unavailable(_))));
+        let own = "XDG_CONFIG_HOME=@";
+        assert!(matches!(origin(&fixture, [own, "INJECT_IDENTITY_FILE=@/none"]), Err(StoreError::Unavailable(_))));
         assert!(matches!(origin(&fixture, [own, "INJECT_IDENTITY=x"]), Err(StoreError::Settings(_))));
         fixture.settings.set("identity", Setting::Credential(Credential::Variable("KEY".into())));
         assert!(matches!(origin(&fixture, [own]), Err(StoreError::Settings(_))));
         fixture.settings = Settings::default();
         fixture.settings.set("identity", Setting::Credential(Credential::Named("key".into())));
         assert!(matches!(origin(&fixture, [own]), Err(StoreError::Settings(_))));
-        assert!(origin(&fixture, [own, "CREDENTIALS_DIRECTORY=DIR"]).is_err());
+        assert!(origin(&fixture, [own, "CREDENTIALS_DIRECTORY=@"]).is_err());
     }
 
     #[test]
     fn without_an_identity_the_error_lists_where_one_may_be() {
         let fixture = Fixture::empty();
-        let Err(StoreError::Unauthenticated(why)) = origin(&fixture, ["HOME=DIR"]) else { panic!() };
+        let Err(StoreError::Unauthenticated(why)) = origin(&fixture, ["HOME=@"]) else { panic!() };
         for place in ["/run/secrets/inject_identity", "/.config/inject/identity", "inject secret init"] {
             assert!(why.contains(place), "{why}");
         }
@@ -331,7 +331,7 @@ mod tests {
         let path = fixture.directory.join("key");
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         let on_disk = fstatfs(File::open(&path).unwrap()).map(|system| is_disk(system.filesystem_type(), system.flags()));
-        match origin(&fixture, ["INJECT_IDENTITY_FILE=DIR/key"]) {
+        match origin(&fixture, ["INJECT_IDENTITY_FILE=@/key"]) {
             Err(StoreError::Settings(why)) => assert!(on_disk.unwrap() && why.contains("chmod 600"), "{why}"),
             other => assert!(other.is_ok() && !on_disk.unwrap()),
         }

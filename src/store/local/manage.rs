@@ -29,7 +29,7 @@ impl Secrets<'_> {
 
     fn write<T>(
         &self,
-        change: impl FnOnce(&mut Document, &dyn Fn(&str) -> ManageError) -> Result<T, ManageError>,
+        change: impl FnOnce(&mut Document, &str) -> Result<T, ManageError>,
     ) -> Result<T, ManageError> {
         let path = path(self.settings, self.environ)?;
         // Before the identity, as its absence is the better reason.
@@ -41,7 +41,7 @@ impl Secrets<'_> {
             recipients: self.settings.list("recipients"),
             deadline: Instant::now() + PATIENCE,
         };
-        writer.update(|document| change(document, &|name| not_found(name, called(&path))))
+        writer.update(|document| change(document, &called(&path)))
     }
 }
 
@@ -49,8 +49,17 @@ fn called(path: &Path) -> String {
     format!("the store {}", path.display())
 }
 
-fn not_found(name: &str, store: String) -> ManageError {
-    ManageError::NotFound { name: name.to_owned(), store }
+fn not_found(name: &str, store: &str) -> ManageError {
+    ManageError::NotFound { name: name.to_owned(), store: store.to_owned() }
+}
+
+/// Whether a secret could be made under the name.
+fn unused(name: &str, document: &Document, store: &str) -> Result<(), ManageError> {
+    check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
+    match document.secrets.get(name) {
+        Some(_) => Err(ManageError::Exists { name: name.to_owned(), store: store.to_owned() }),
+        None => Ok(()),
+    }
 }
 
 impl Manage for Secrets<'_> {
@@ -73,12 +82,16 @@ impl Manage for Secrets<'_> {
         Ok(Made { public_keys, identity: identities.origin.to_string(), store: path })
     }
 
+    fn check_new(&self, name: &str) -> Result<(), ManageError> {
+        let (store, document) = self.read()?;
+        unused(name, &document, &store)
+    }
+
     fn add(&self, name: &str, new: New, existing: Existing) -> Result<Metadata, ManageError> {
-        check_name(name).map_err(|error| ManageError::Usage(format!("`{name}`: {error}")))?;
-        self.write(|document, _| {
-            if existing == Existing::Refuse && document.secrets.get(name).is_some() {
-                let store = called(&path(self.settings, self.environ)?);
-                return Err(ManageError::Exists { name: name.to_owned(), store });
+        self.write(|document, store| {
+            match unused(name, document, store) {
+                Err(ManageError::Exists { .. }) if existing == Existing::Replace => {}
+                other => other?,
             }
             let now = time::now();
             let details =
@@ -92,7 +105,7 @@ impl Manage for Secrets<'_> {
 
     fn value(&self, name: &str) -> Result<Content, ManageError> {
         let (store, mut document) = self.read()?;
-        document.secrets.remove(name).map(|entry| entry.content).ok_or_else(|| not_found(name, store))
+        document.secrets.remove(name).map(|entry| entry.content).ok_or_else(|| not_found(name, &store))
     }
 
     fn list(&self) -> Result<Vec<Metadata>, ManageError> {
@@ -102,12 +115,12 @@ impl Manage for Secrets<'_> {
 
     fn show(&self, name: &str) -> Result<Metadata, ManageError> {
         let (store, document) = self.read()?;
-        document.secrets.get(name).map(|entry| entry.metadata(name)).ok_or_else(|| not_found(name, store))
+        document.secrets.get(name).map(|entry| entry.metadata(name)).ok_or_else(|| not_found(name, &store))
     }
 
     fn update(&self, name: &str, change: Change) -> Result<Metadata, ManageError> {
-        self.write(|document, not_found| {
-            let entry = document.secrets.get_mut(name).ok_or_else(|| not_found(name))?;
+        self.write(|document, store| {
+            let entry = document.secrets.get_mut(name).ok_or_else(|| not_found(name, store))?;
             match (change.content, &mut entry.content) {
                 (None, _) => {}
                 (Some(NewContent::Whole(content)), old) => *old = content,
@@ -134,9 +147,12 @@ impl Manage for Secrets<'_> {
     }
 
     fn remove(&self, names: &[String]) -> Result<(), ManageError> {
-        self.write(|document, not_found| {
+        self.write(|document, store| {
             // Nothing is written where one is missing.
-            names.iter().try_for_each(|name| document.secrets.remove(name).map(drop).ok_or_else(|| not_found(name)))
+            for name in names {
+                document.secrets.remove(name).ok_or_else(|| not_found(name, store))?;
+            }
+            Ok(())
         })
     }
 }

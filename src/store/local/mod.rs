@@ -291,6 +291,20 @@ impl Fixture {
     }
 }
 
+/// For the contract that every kind keeps.
+#[cfg(test)]
+pub(crate) fn fixture() -> super::contract::Fixture {
+    super::contract::Fixture {
+        carries: |_| true,
+        tells_absence: true,
+        seed: |secrets| {
+            let mut fixture = Fixture::with(secrets);
+            let home = super::contract::Home::at(std::mem::take(&mut fixture.directory));
+            super::contract::Double::open(&KIND, fixture.settings.clone(), &fixture.environ, Some(home))
+        },
+    }
+}
+
 #[cfg(test)]
 impl Drop for Fixture {
     fn drop(&mut self) {

@@ -1,0 +1,208 @@
+//! Where a new value comes from: standard input, a file, the terminal, never an argument.
+
+use super::{Input, Io};
+use crate::secret::Secret;
+use crate::store::manage::{Content, LARGEST_VALUE, ManageError};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+impl Input {
+    /// Whether an option says where the value is.
+    pub(super) fn is_named(&self) -> bool {
+        self.file.is_some() || !self.fields.is_empty() || self.fields_file.is_some() || self.argument
+    }
+
+    fn refuse_argument(&self) -> Result<(), ManageError> {
+        if !self.argument {
+            return Ok(());
+        }
+        Err(ManageError::Usage(
+            "a value is never an argument, which every user of this machine could read; give it on standard input, \
+             with --file FILE, or at the prompt"
+                .into(),
+        ))
+    }
+}
+
+/// All of a secret's value.
+pub(super) fn whole(input: Input, name: &str, io: &mut Io<'_>) -> Result<Content, ManageError> {
+    input.refuse_argument()?;
+    if !input.fields.is_empty() {
+        return fields(input, io).map(Content::Fields);
+    }
+    if let Some(path) = &input.fields_file {
+        return fields_file(&from_file(path, io)?, path).map(Content::Fields);
+    }
+    let value = match &input.file {
+        Some(path) => from_file(path, io)?,
+        None if io.input_is_terminal => ask(name, io)?,
+        None => read(&mut io.input, "standard input")?,
+    };
+    Ok(Content::Bytes(value))
+}
+
+/// The fields named one by one.
+pub(super) fn fields(input: Input, io: &mut Io<'_>) -> Result<Vec<(String, Secret)>, ManageError> {
+    input.refuse_argument()?;
+    let fields = input.fields.into_iter().map(Field::parse).collect::<Result<Vec<_>, _>>()?;
+    let from_input = fields.iter().filter(|field| field.file.as_deref() == Some(Path::new("-"))).count();
+    if from_input > 1 {
+        return Err(ManageError::Usage("standard input can be read for one --field only".into()));
+    }
+    let mut values: Vec<(String, Secret)> = Vec::with_capacity(fields.len());
+    for Field { key, file } in fields {
+        if values.iter().any(|(other, _)| *other == key) {
+            return Err(ManageError::Usage(format!("the field `{key}` is given twice")));
+        }
+        let value = match &file {
+            Some(path) => from_file(path, io)?,
+            None => ask(&key, io)?,
+        };
+        values.push((key, value));
+    }
+    Ok(values)
+}
+
+struct Field {
+    key: String,
+    /// None: to be typed.
+    file: Option<PathBuf>,
+}
+
+impl Field {
+    fn parse(typed: OsString) -> Result<Self, ManageError> {
+        let bytes = typed.as_bytes();
+        let (key, source) = match bytes.iter().position(|&byte| byte == b'=') {
+            Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
+            None => (bytes, None),
+        };
+        let key = String::from_utf8_lossy(key).into_owned();
+        check_field(&key)?;
+        let file = match source.map(|source| source.strip_prefix(b"@")) {
+            None => None,
+            Some(Some(path)) => Some(OsStr::from_bytes(path).into()),
+            Some(None) => {
+                return Err(ManageError::Usage(format!(
+                    "--field {key}=… holds a value, and a value is never an argument, which every user of this \
+                     machine could read; write {key}=@FILE, {key}=@- for standard input, or {key} alone to be asked"
+                )));
+            }
+        };
+        Ok(Self { key, file })
+    }
+}
+
+fn check_field(key: &str) -> Result<(), ManageError> {
+    if key.is_empty() || key.chars().any(|character| character.is_control() || character == '\u{fffd}') {
+        return Err(ManageError::Usage(format!("{key:?} is no name of a field: it is empty, or no plain text")));
+    }
+    Ok(())
+}
+
+fn from_file(path: &Path, io: &mut Io<'_>) -> Result<Secret, ManageError> {
+    if path == Path::new("-") {
+        return read(&mut io.input, "standard input");
+    }
+    let what = path.display().to_string();
+    let mut file = File::open(path).map_err(ManageError::io(&*what))?;
+    read(&mut file, &what)
+}
+
+fn read(from: &mut dyn Read, what: &str) -> Result<Secret, ManageError> {
+    // Sized once: a buffer that grows leaves copies.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST_VALUE + 64));
+    from.take(LARGEST_VALUE as u64 + 1).read_to_end(&mut bytes).map_err(ManageError::io(what))?;
+    if bytes.len() > LARGEST_VALUE {
+        return Err(ManageError::TooBig(format!("{what}: a value has at most {} MiB", LARGEST_VALUE >> 20)));
+    }
+    Ok(Secret::from(bytes.to_vec()))
+}
+
+/// Twice, as nobody sees what is typed.
+#[allow(clippy::disallowed_methods, reason = "what was typed twice is compared")]
+fn ask(name: &str, io: &mut Io<'_>) -> Result<Secret, ManageError> {
+    let failed = || ManageError::io("the terminal, where the value is typed unless --file names one");
+    let value = io.terminal.secret(&format!("Value of {name}: ")).map_err(failed())?;
+    let again = io.terminal.secret("Again: ").map_err(failed())?;
+    if value.expose() != again.expose() {
+        return Err(ManageError::Usage("the two values differ; nothing was changed".into()));
+    }
+    Ok(value)
+}
+
+/// A JSON object of strings. Its errors name a place and never a value.
+#[allow(clippy::disallowed_methods, reason = "the file's text is parsed into the values of its fields")]
+fn fields_file(text: &Secret, path: &Path) -> Result<Vec<(String, Secret)>, ManageError> {
+    let mut strings = Strings { fields: Vec::new(), repeated: None };
+    let mut reader = serde_json::Deserializer::from_slice(text.expose());
+    let read = reader.deserialize_map(&mut strings).and_then(|()| reader.end());
+    read.map_err(|error| {
+        ManageError::Usage(match &strings.repeated {
+            Some(key) => format!("{}: it has the field {key:?} twice", path.display()),
+            None => format!(
+                "{}: it is no JSON object of strings, at line {}, column {}",
+                path.display(),
+                error.line(),
+                error.column()
+            ),
+        })
+    })?;
+    if strings.fields.is_empty() {
+        return Err(ManageError::Usage(format!("{}: it has no fields", path.display())));
+    }
+    strings.fields.iter().try_for_each(|(key, _)| check_field(key))?;
+    Ok(strings.fields)
+}
+
+struct Strings {
+    fields: Vec<(String, Secret)>,
+    repeated: Option<String>,
+}
+
+impl<'de> Visitor<'de> for &mut Strings {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            if self.fields.iter().any(|(other, _)| *other == key) {
+                self.repeated = Some(key);
+                return Err(A::Error::custom("repeated"));
+            }
+            let value = map.next_value_seed(Text)?;
+            self.fields.push((key, value));
+        }
+        Ok(())
+    }
+}
+
+struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Secret;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Secret, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Text {
+    type Value = Secret;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Secret, E> {
+        Ok(Secret::from(text.as_bytes().to_vec()))
+    }
+}
