@@ -30,8 +30,8 @@ const ORDER: [&str; 20] = [
 /// A package and the files that may name it.
 const HOMES: [(&str, &[&str]); 8] = [
     ("clap", &["cli.rs", "manage/cli.rs"]),
-    ("serde_json", &["spec/", "store/", "report", "manage/", "diag.rs", "template.rs", "conformance.rs", "tapis"]),
-    ("regex", &["tapis", "report", "conformance.rs"]),
+    ("serde_json", &["spec/", "store/", "report", "manage/", "diag.rs", "template.rs", "conformance", "tapis"]),
+    ("regex", &["tapis", "report", "conformance"]),
     ("age", &["store/local/", "manage/"]),
     ("toml", &["spec/document.rs"]),
     ("strsim", &["failure.rs"]),
