@@ -7,6 +7,8 @@
 
 mod strict;
 
+#![allow(clippy::print_stdout, reason = "the counts are what these tests are run for")]
+
 use crate::reference::{Absent, Body, Hole};
 use crate::secret::Secret;
 use crate::spec::document::{self, Data, Key, Node};

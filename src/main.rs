@@ -10,10 +10,17 @@ use std::ffi::{c_char, c_int};
 static ALLOCATOR: inject::Wiping = inject::Wiping;
 
 /// The C library's entry point.
+///
+/// # Safety
+/// Called once, by the C library, with the tables that the kernel left on the stack.
 #[allow(unsafe_code, reason = "the name and the signature are what the C library calls")]
 #[unsafe(no_mangle)]
-pub extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
-    // SAFETY: these are main's own, as the C library passes them.
+pub unsafe extern "C" fn main(
+    _count: c_int,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+) -> c_int {
+    // SAFETY: the caller's promise.
     let given = unsafe { inject::Given::new(arguments, environment) };
     c_int::from(inject::run(given))
 }

@@ -251,8 +251,6 @@ pub(crate) enum Value {
     Bytes(Secret),
     /// A secret with members of its own: a Juju secret, one of the local store with several fields.
     Fields(Vec<(String, Secret)>),
-    /// JSON text that a store types, as Cloudify does.
-    Json(Secret),
 }
 
 /// Why a value cannot stand where it is wanted. Never shows a byte of it.
@@ -322,10 +320,10 @@ impl Template<Slot> {
         if !errors.is_empty() {
             return Err(errors);
         }
-        if let [Piece::Made(_)] = pieces.as_slice() {
-            if let Some(Piece::Made(secret)) = pieces.pop() {
-                return Ok(secret);
-            }
+        if let [Piece::Made(_)] = pieces.as_slice()
+            && let Some(Piece::Made(secret)) = pieces.pop()
+        {
+            return Ok(secret);
         }
         let length = pieces.iter().map(|piece| piece.bytes().len()).sum::<usize>();
         if length > LONGEST {
@@ -376,8 +374,7 @@ impl Slot {
         Ok(match (value, &self.field) {
             (None, _) => None,
             (Some(Value::Bytes(secret)), None) => Some((Piece::Borrowed(secret.expose()), false)),
-            (Some(Value::Json(secret)), None) => Some((Piece::Borrowed(secret.expose()), true)),
-            (Some(Value::Bytes(secret) | Value::Json(secret)), Some(field)) => {
+            (Some(Value::Bytes(secret)), Some(field)) => {
                 member(secret.expose(), field)?.map(|found| (Piece::Made(found), true))
             }
             (Some(Value::Fields(fields)), Some(field)) => fields
@@ -476,6 +473,7 @@ fn base64_decode(value: &[u8]) -> Option<Secret> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at what came out")]
 mod tests {
     use super::*;
     use crate::reference::Body;

@@ -53,9 +53,10 @@ fn group_named(name: &str) -> Option<u32> {
 
 /// The login name of a user.
 pub(crate) fn login_name(user: u32) -> Option<String> {
-    let text = fs::read_to_string("/etc/passwd").ok()?;
+    let text = fs::read("/etc/passwd").ok()?;
+    let text = String::from_utf8_lossy(&text);
     let fields = line_of(&text, 2, &user.to_string())?;
-    fields.first().map(|name| (*name).to_owned())
+    fields.first().filter(|name| !name.is_empty()).map(|name| (*name).to_owned())
 }
 
 fn line_of<'a>(text: &'a str, field: usize, value: &str) -> Option<Vec<&'a str>> {
@@ -65,6 +66,13 @@ fn line_of<'a>(text: &'a str, field: usize, value: &str) -> Option<Vec<&'a str>>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_found_by_the_whole_field() {
+        let users = "root:x:0:0::/root:/bin/sh\nbroken\n\namy:x:1000:1000::/:/bin/sh\n";
+        assert_eq!(line_of(users, 2, "1000").unwrap()[0], "amy");
+        assert_eq!(line_of(users, 2, "100"), None);
+    }
 
     #[test]
     fn owners_are_names_or_numbers() {

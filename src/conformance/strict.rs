@@ -83,7 +83,8 @@ fn launch(input: &Input<'_>, spec: Spec) -> Result<Launched, Vec<Failure>> {
         let value = render(&entry.template, &resolved.values, &entries);
         entries.push(value);
     }
-    let names = plan.entries.iter().map(|entry| entry.name.clone()).collect();
+    let names =
+        plan.entries.iter().map(|entry| entry.place.item.trim_start_matches("secret_map.").to_owned()).collect();
     let mut launched = Launched { entries: names, environment: BTreeMap::new(), config: BTreeMap::new() };
     for target in &plan.targets {
         let text = super::shown(&render(&target.template, &resolved.values, &entries));

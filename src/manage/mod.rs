@@ -12,7 +12,6 @@ mod prompt;
 
 use crate::environ::Environ;
 use crate::secret::Secret;
-use crate::store::manage::Manage;
 pub(crate) use crate::store::manage::ManageError;
 use crate::store::{Kind, Settings};
 use std::ffi::OsString;
@@ -150,7 +149,7 @@ pub(crate) fn run(
     environ: &Environ,
     io: &mut Io<'_>,
 ) -> Result<(), ManageError> {
-    let store = open(kind, settings, environ)?;
+    let store = kind.manage.ok_or(ManageError::NoManaging(kind.name))?(settings, environ);
     match verb {
         Verb::Init(init) => change::init(&*store, init, io),
         Verb::Add(add) => change::add(&*store, add, io),
@@ -159,14 +158,6 @@ pub(crate) fn run(
         Verb::Show(show) => look::show(&*store, show, io),
         Verb::Update(update) => change::update(&*store, update, io),
         Verb::Remove(remove) => change::remove(&*store, remove, io),
-    }
-}
-
-fn open<'a>(kind: &Kind, settings: &'a Settings, environ: &'a Environ) -> Result<Box<dyn Manage + 'a>, ManageError> {
-    match kind.name {
-        #[cfg(feature = "local")]
-        "local" => Ok(Box::new(crate::store::local::Secrets { settings, environ })),
-        _ => Err(ManageError::NoManaging(kind.name)),
     }
 }
 

@@ -6,8 +6,11 @@ use std::collections::BTreeSet;
 use std::ffi::CStr;
 
 pub(super) struct Inherited {
-    kept: Vec<(&'static [u8], Option<&'static [u8]>, &'static CStr)>,
+    kept: Vec<Variable>,
 }
+
+/// Name, value and the entry itself.
+type Variable = (&'static [u8], Option<&'static [u8]>, &'static CStr);
 
 impl Inherited {
     /// `--pristine` keeps what a `--keep` matches; `--drop` wins over `--keep`.

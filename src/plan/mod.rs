@@ -57,7 +57,6 @@ pub(crate) struct RequestPlan {
 }
 
 pub(crate) struct EntryPlan {
-    pub(crate) name: String,
     pub(crate) template: Template<Slot>,
     pub(crate) place: Place,
 }
@@ -396,11 +395,11 @@ impl Planner<'_> {
 
     /// Entries with `config_content` become files; the other mounts are the service's business.
     fn draft_mount(&mut self, path: &str, mount: &Mount, drafts: &mut Drafts) {
-        if self.tapis.is_some() {
-            if let Err(errors) = crate::tapis::rules::validate_mount(path, mount) {
-                let failure = |error| Failure::new(Code::Config, &mount.place, error);
-                return self.failures.extend(errors.iter().map(failure));
-            }
+        if self.tapis.is_some()
+            && let Err(errors) = crate::tapis::rules::validate_mount(path, mount)
+        {
+            let failure = |error| Failure::new(Code::Config, &mount.place, error);
+            return self.failures.extend(errors.iter().map(failure));
         }
         let Some(content) = mount.content.as_ref().filter(|_| !mount.removed) else { return };
         if is_size_marker(content) {
@@ -447,10 +446,10 @@ impl Planner<'_> {
             self.failures.push(Failure::new(Code::Config, &draft.place, message));
         };
         for draft in drafts {
-            if let TargetKind::File(plan) = &draft.kind {
-                if !paths.insert(&plan.path) {
-                    complain(draft, "another file has this path too");
-                }
+            if let TargetKind::File(plan) = &draft.kind
+                && !paths.insert(&plan.path)
+            {
+                complain(draft, "another file has this path too");
             }
             let Some(name) = draft.kind.variable() else { continue };
             match name {
@@ -633,7 +632,7 @@ impl Planner<'_> {
                 Some((hole, length)) => self.bind_random(&name, hole, length, &place),
                 None => self.bind(template, &place),
             };
-            entries.push(EntryPlan { name, template, place });
+            entries.push(EntryPlan { template, place });
         }
         entries
     }

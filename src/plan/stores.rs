@@ -60,10 +60,10 @@ impl Stores {
         options: &Options,
         environ: &Environ,
     ) -> Result<usize, (Code, String)> {
-        if let Ok(number) = self.default_store(spec, options, environ) {
-            if self.used[number].kind.caps.random {
-                return Ok(number);
-            }
+        if let Ok(number) = self.default_store(spec, options, environ)
+            && self.used[number].kind.caps.random
+        {
+            return Ok(number);
         }
         let configured = self.configured.iter().find(|(_, (kind, _))| kind.caps.random).map(|(name, _)| name.clone());
         let name = configured.or_else(|| KINDS.iter().find(|kind| kind.caps.random).map(|kind| kind.name.to_owned()));
@@ -231,7 +231,7 @@ fn setting(form: Form, node: &Node, base: &Path) -> Result<Setting, &'static str
         (Form::CredentialPath, Data::Text(path)) if !path.is_empty() && !path.starts_with("AGE-SECRET-KEY-") => {
             Ok(Setting::Credential(Credential::File(base.join(path))))
         }
-        (Form::Credential | Form::CredentialPath, Data::Table(members)) => match members.as_slice() {
+        (Form::CredentialPath, Data::Table(members)) => match members.as_slice() {
             [(key, Node { data: Data::Text(text), .. })] if key.name == "env" => {
                 Ok(Setting::Credential(Credential::Variable(text.clone())))
             }
@@ -246,9 +246,6 @@ fn setting(form: Form, node: &Node, base: &Path) -> Result<Setting, &'static str
         (Form::Text, _) => Err("this is a string"),
         (Form::Path, _) => Err("this is a path, as a string"),
         (Form::List, _) => Err("this is a list of strings"),
-        (Form::Credential, _) => {
-            Err("a credential is never written here; use {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}")
-        }
         (Form::CredentialPath, _) => {
             Err("this is a path, or {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}; never the key itself")
         }

@@ -52,7 +52,7 @@ pub(crate) fn report(spec: &Spec, typed: Option<&str>, environ: &Environ, as_jso
                 word((kind.without_settings)(environ)),
                 word(kind.caps.versions),
                 word(kind.caps.network),
-                word(kind.caps.manage),
+                word(kind.manage.is_some()),
                 if settings.is_empty() { "-".to_owned() } else { settings.join(", ") },
                 kind.about.to_owned(),
             ]);
@@ -70,7 +70,7 @@ fn kind_json(kind: &Kind, environ: &Environ) -> serde_json::Value {
         "usable_without_settings": (kind.without_settings)(environ),
         "versions": kind.caps.versions,
         "network": kind.caps.network,
-        "managed": kind.caps.manage,
+        "managed": kind.manage.is_some(),
         "settings": kind.settings.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
     })
 }

@@ -69,10 +69,10 @@ impl Reader<'_> {
         };
         self.at = start + end + 1;
         let mut name = line[..end].trim_ascii();
-        if let Some(after) = name.strip_prefix(b"export") {
-            if after.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
-                name = after.trim_ascii();
-            }
+        if let Some(after) = name.strip_prefix(b"export")
+            && after.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+        {
+            name = after.trim_ascii();
         }
         let named = std::str::from_utf8(name).ok().filter(|name| {
             !name.is_empty() && !name.contains(|letter: char| letter.is_whitespace() || letter.is_control())

@@ -169,13 +169,15 @@ impl StoreSpec {
     }
 }
 
+/// A network's scalar fields; one that is null has no value.
+pub(crate) type Fields = Vec<(String, Option<String>)>;
+
 /// Facts of a Tapis pod definition.
 #[derive(Default)]
 pub(crate) struct Pod {
     pub(crate) id: Option<String>,
     pub(crate) stack: Option<String>,
-    /// Network, then its scalar fields; one that is null has no value.
-    pub(crate) networking: Vec<(String, Vec<(String, Option<String>)>)>,
+    pub(crate) networking: Vec<(String, Fields)>,
 }
 
 /// What was typed about configuration.

@@ -20,8 +20,11 @@ pub(crate) struct Fixture {
     /// Whether a secret that is not there is left unanswered; otherwise it is an error.
     pub(crate) tells_absence: bool,
     /// A double that holds these secrets and nothing else.
-    pub(crate) seed: fn(&[(&str, &[u8])]) -> Double,
+    pub(crate) seed: Seed,
 }
+
+/// Makes a double of these names and values.
+pub(crate) type Seed = fn(&[(&str, &[u8])]) -> Double;
 
 /// A store, and the directory it may stand on for as long as it lives.
 pub(crate) struct Double {
@@ -101,7 +104,7 @@ pub(crate) fn answers(store: &dyn Store, paths: &[&str]) -> Vec<Answer> {
 #[allow(clippy::disallowed_methods, reason = "the contract is about the bytes")]
 fn bytes(value: Value) -> Vec<u8> {
     match value {
-        Value::Bytes(secret) | Value::Json(secret) => secret.expose().to_vec(),
+        Value::Bytes(secret) => secret.expose().to_vec(),
         Value::Fields(_) => panic!("a secret of one value came back as several"),
     }
 }

@@ -20,12 +20,13 @@ use std::path::PathBuf;
 pub(crate) static KIND: Kind = Kind {
     name: "dir",
     about: "a directory with one file per secret",
-    caps: Caps { versions: false, network: false, random: false, manage: false },
+    caps: Caps { versions: false, network: false, random: false },
     settings: &[("path", Form::Path)],
     credential_variables: &[],
     without_settings: |_| false,
     check,
     open,
+    manage: None,
 };
 
 /// As many links as the kernel follows in one path.

@@ -9,12 +9,13 @@ use crate::template::Value;
 pub(crate) static KIND: Kind = Kind {
     name: "env",
     about: "the inherited environment",
-    caps: Caps { versions: false, network: false, random: false, manage: false },
+    caps: Caps { versions: false, network: false, random: false },
     settings: &[],
     credential_variables: &[],
     without_settings: |_| true,
     check,
     open,
+    manage: None,
 };
 
 fn check(address: &Address, _: &Settings) -> Result<(), String> {

@@ -27,12 +27,13 @@ use std::time::{Duration, Instant};
 pub(crate) static KIND: Kind = Kind {
     name: "exec",
     about: "a helper program: the path as argument, the value on standard output",
-    caps: Caps { versions: false, network: false, random: false, manage: false },
+    caps: Caps { versions: false, network: false, random: false },
     settings: &[("command", Form::List), ("env", Form::List)],
     credential_variables: &[],
     without_settings: |_| false,
     check,
     open,
+    manage: None,
 };
 
 /// The signals that end us and, with us, the helpers.

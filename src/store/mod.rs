@@ -54,8 +54,13 @@ pub(crate) struct Kind {
     pub(crate) without_settings: fn(&Environ) -> bool,
     /// What can be said against an address without opening the store.
     pub(crate) check: fn(&Address, &Settings) -> Result<(), String>,
-    pub(crate) open: fn(&Settings, &Context<'_>) -> Result<Box<dyn Store>, StoreError>,
+    pub(crate) open: Open,
+    /// What `inject secret` works on, where the kind can be managed.
+    pub(crate) manage: Option<OpenToManage>,
 }
+
+pub(crate) type Open = fn(&Settings, &Context<'_>) -> Result<Box<dyn Store>, StoreError>;
+pub(crate) type OpenToManage = for<'a> fn(&'a Settings, &'a Environ) -> Box<dyn manage::Manage + 'a>;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Caps {
@@ -65,8 +70,6 @@ pub(crate) struct Caps {
     pub(crate) network: bool,
     /// `pods:random:N` can be kept in it.
     pub(crate) random: bool,
-    /// `inject secret` can change it.
-    pub(crate) manage: bool,
 }
 
 /// How a setting is written.
@@ -77,9 +80,7 @@ pub(crate) enum Form {
     Path,
     /// Strings.
     List,
-    /// `{"env": NAME}`, `{"file": PATH}` or `{"credential": NAME}`.
-    Credential,
-    /// The same, or the path alone.
+    /// `{"env": NAME}`, `{"file": PATH}`, `{"credential": NAME}`, or the path alone.
     CredentialPath,
 }
 
@@ -170,6 +171,7 @@ pub(crate) enum StoreError {
     Malformed(String),
     TooBig(String),
     /// It exists, and this store never gives it out.
+    #[cfg_attr(not(test), expect(dead_code, reason = "remote kinds have such secrets, none here does"))]
     NotReadable(String),
     /// The settings do not say enough, or say it wrongly.
     Settings(String),

@@ -79,11 +79,11 @@ pub(crate) fn end_on_signals_as_init() {
     let end = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::empty());
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
         // SAFETY: the handler calls _exit alone, which is async-signal-safe.
-        if let Ok(before) = unsafe { sigaction(signal, &end) } {
-            if matches!(before.handler(), SigHandler::SigIgn) {
-                // SAFETY: puts back what stood there: inherited as ignored stays so.
-                let _ = unsafe { sigaction(signal, &before) };
-            }
+        if let Ok(before) = unsafe { sigaction(signal, &end) }
+            && matches!(before.handler(), SigHandler::SigIgn)
+        {
+            // SAFETY: puts back what stood there: inherited as ignored stays so.
+            let _ = unsafe { sigaction(signal, &before) };
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Black-box tests: each makes a small world of its own, runs the built binary in it and says what
 //! must come out. No network, no root, no system package.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
 mod harness;
 
 mod environment;

@@ -21,14 +21,14 @@ use format::{Details, Entry};
 use identity::Identities;
 pub(crate) use manage::Secrets;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
 pub(crate) static KIND: Kind = Kind {
     name: "local",
     about: "an encrypted file of this machine's, with no server",
-    caps: Caps { versions: false, network: false, random: true, manage: true },
+    caps: Caps { versions: false, network: false, random: true },
     settings: &[
         ("path", Form::Path),
         ("identity", Form::CredentialPath),
@@ -39,6 +39,7 @@ pub(crate) static KIND: Kind = Kind {
     without_settings: |_| true,
     check,
     open: |settings, context| Ok(Box::new(Store::open(settings, context)?)),
+    manage: Some(|settings, environ| Box::new(Secrets { settings, environ })),
 };
 
 /// Decrypted; nothing of the document is parsed yet.
@@ -236,17 +237,8 @@ fn base_directory(environ: &Environ, variable: &str, below_home: &str) -> Option
 /// The login name of whoever runs us, or the number of one who has none. Read from /etc/passwd: a
 /// static binary must not load the C library's name service modules.
 fn login() -> String {
-    let number = nix::unistd::getuid().to_string();
-    let users = std::fs::read(Path::new("/etc/passwd")).unwrap_or_default();
-    login_in(&String::from_utf8_lossy(&users), &number).map_or(number.clone(), str::to_owned)
-}
-
-fn login_in<'u>(users: &'u str, number: &str) -> Option<&'u str> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == number && !name.is_empty()).then_some(name)
-    })
+    let user = nix::unistd::getuid().as_raw();
+    crate::users::login_name(user).unwrap_or_else(|| user.to_string())
 }
 
 /// A store in a directory of its own, for the tests of this kind and of those above it.
@@ -320,6 +312,7 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
     use std::time::Duration;
 
     fn request(path: &str, random: Option<usize>) -> Request {
@@ -335,7 +328,7 @@ mod tests {
     fn resolve(fixture: &Fixture, mut requests: Vec<Request>) -> Vec<Option<Result<Vec<u8>, StoreError>>> {
         open(fixture).unwrap_or_else(|error| panic!("{error}")).answer(&mut requests).unwrap();
         let bytes = |value| match value {
-            Value::Bytes(secret) | Value::Json(secret) => secret.expose().to_vec(),
+            Value::Bytes(secret) => secret.expose().to_vec(),
             Value::Fields(fields) => fields.into_iter().flat_map(|(_, secret)| secret.expose().to_vec()).collect(),
         };
         requests.into_iter().map(|request| Some(request.answer?.map(bytes))).collect()
@@ -564,13 +557,5 @@ mod tests {
             assert_eq!(of(relative).unwrap(), Path::new("/home/amy/.local/share/inject/secrets.age"));
         }
         assert!(matches!(of(Environ::of(["HOME="])), Err(StoreError::Settings(_))));
-    }
-
-    #[test]
-    fn the_login_name_is_that_of_the_number() {
-        let users = "root:x:0:0::/root:/bin/sh\nbroken\n\namy:x:1000:1000::/:/bin/sh\n";
-        assert_eq!(login_in(users, "1000"), Some("amy"));
-        assert_eq!(login_in(users, "100"), None);
-        assert_eq!(login_in("", "0"), None);
     }
 }
