@@ -5,9 +5,9 @@
 //! another file of cases, with `tapis-store.json` beside it. Where `inject` differs by intent, a row
 //! of [`DIFFERENCES`] says so for every such case, by what it asks and never by its id.
 
-mod strict;
-
 #![allow(clippy::print_stdout, reason = "the counts are what these tests are run for")]
+
+mod strict;
 
 use crate::reference::{Absent, Body, Hole};
 use crate::secret::Secret;
