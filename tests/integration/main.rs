@@ -10,5 +10,6 @@ mod files;
 mod launch;
 mod layers;
 mod look;
+mod readme;
 mod references;
 mod spec;
