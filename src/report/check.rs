@@ -39,5 +39,10 @@ pub(crate) fn summary(plan: &Plan) -> String {
     let files = plan.targets.iter().filter(|target| matches!(target.kind, TargetKind::File(_))).count();
     let stores: Vec<_> = plan.stores.iter().map(|store| store.name.as_str()).collect();
     let from = if stores.is_empty() { String::new() } else { format!(" from {}", stores.join(", ")) };
-    format!("ok: {} variables, {files} files, {} secrets{from}\n", plan.targets.len() - files, plan.requests.len())
+    let (variables, secrets) = (plan.targets.len() - files, plan.requests.len());
+    format!("ok: {}, {}, {}{from}\n", count(variables, "variable"), count(files, "file"), count(secrets, "secret"))
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
