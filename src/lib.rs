@@ -104,12 +104,12 @@ fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
         loaded => loaded?,
     };
     let mut warnings = report::check::warnings(&spec, cli.options.dialect);
-    let planned = plan::build(spec, &cli.options, environ);
+    let planned = look(spec, &cli.options, environ);
     if let Ok(plan) = &planned {
         warnings.extend(report::check::more_warnings(plan));
     }
     if json {
-        let status = planned.as_ref().map_or_else(|stop| stop.status, |_| 0);
+        let status = if planned.is_ok() { 0 } else { failure::OURS };
         return Ok(printed_with(&report::check::report_json(&planned, &warnings), status));
     }
     for warning in &warnings {
@@ -118,9 +118,14 @@ fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
     Ok(printed(&report::check::summary(&planned?)))
 }
 
+/// A plan that is only looked at: 126 and 127 are for commands that were to be run.
+fn look(spec: spec::Spec, options: &plan::Options, environ: &Environ) -> Result<plan::Plan, Stop> {
+    plan::build(spec, options, environ).map_err(|stop| Stop { status: failure::OURS, ..stop })
+}
+
 fn show_plan(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
     let spec = spec::Spec::load(&cli.inputs, environ)?;
-    let plan = plan::build(spec, &cli.options, environ)?;
+    let plan = look(spec, &cli.options, environ)?;
     for warning in &plan.warnings {
         cli.diag.warn(warning);
     }

@@ -40,6 +40,8 @@ fn check_tells_every_failure_as_json_and_ends_with_125() {
         report["failures"].as_array().unwrap().iter().map(|failure| failure["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["reference", "launch"]);
     assert_eq!(report["failures"][0]["reference"], "$<pods:secrets:NO>");
+    let alone = world.inject(["check", "-c", "c.json", "--", "no-such-command"]).done();
+    assert_eq!(alone.status, Some(125), "127 is for a command that was to run");
     world.file("bad.json", "{");
     let done = world.inject(["check", "--json", "-c", "bad.json"]).done();
     assert_eq!(json(done.text())["failures"][0]["code"], "config");
