@@ -132,7 +132,8 @@ impl Unrunnable {
 
 fn runnable(path: &[u8]) -> Result<CString, Unrunnable> {
     let name = CString::new(path).map_err(|_| Unrunnable::Absent)?;
-    match nix::unistd::eaccess(name.as_c_str(), AccessFlags::X_OK) {
+    // Asked with the real ids, which are the effective ones: inject is never set-uid.
+    match nix::unistd::access(name.as_c_str(), AccessFlags::X_OK) {
         Ok(()) if Path::new(OsStr::from_bytes(path)).is_dir() => Err(Unrunnable::Directory),
         Ok(()) => Ok(name),
         Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Err(Unrunnable::Absent),
