@@ -22,10 +22,14 @@ mod conformance;
 mod diag;
 mod environ;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod inject;
 mod launch;
 mod manage;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod reference;
 mod report;
 mod resolve;

@@ -277,7 +277,11 @@ fn parse_path(path: &str, version: Option<String>) -> Result<Body, Malformed> {
 
 /// `pods:…` and `stack:…`, alike in both spellings but for percent-encoding.
 fn parse_pod(path: &str, rest: &str, scheme: &str, percent: bool) -> Result<Body, Malformed> {
-    let text = |part: &str| if percent { decode(part) } else { Ok(part.to_owned()) };
+    let text = |part: &str| match percent {
+        true => decode(part),
+        false if is_name(part) => Ok(part.to_owned()),
+        false => Err(Malformed::NotTapis(path.chars().take(60).collect())),
+    };
     let unknown = || Malformed::UnknownPods(path.chars().take(60).collect());
     if scheme == "stack" {
         let key = rest.strip_prefix("secrets:").ok_or_else(unknown)?;
@@ -352,13 +356,15 @@ pub(crate) fn parse_brace(body: &[u8]) -> Result<Hole, Malformed> {
     } else if let Some(rest) = body.strip_prefix(b"pods:secrets:") {
         let end = rest.iter().position(|&byte| byte == b':').unwrap_or(rest.len());
         let (key, text) = rest.split_at(end);
+        // Before the text, which may reach to the end of the template.
+        let key = ascii(nonempty(key, "KEY")?, b"-").ok_or_else(none)?;
         match text.strip_prefix(b":?") {
             Some([]) => return Err(none()),
             Some(text) => absent = Absent::Explain(String::from_utf8_lossy(text).into_owned()),
             None if text.is_empty() => {}
             None => return Err(none()),
         }
-        Body::Entry(ascii(nonempty(key, "KEY")?, b"-").ok_or_else(none)?.to_owned())
+        Body::Entry(key.to_owned())
     } else if let Some(rest) = body.strip_prefix(b"pods:default:") {
         let end = rest.iter().position(|&byte| byte == b':').unwrap_or(rest.len());
         let (value, text) = rest.split_at(end);
@@ -490,6 +496,8 @@ mod tests {
             "pods:secrets:K:?",
             "pods:secrets:K#f",
             "pods:urls",
+            "stack:secrets:a:b",
+            "pods:networking:a:b:c",
             ":?",
         ] {
             assert!(parse_brace(bad.as_bytes()).is_err(), "{bad}");

@@ -58,7 +58,21 @@ pub(crate) struct Flaw {
 /// Deeper than any configuration; keeps hostile input from exhausting the stack.
 const DEEPEST: usize = 32;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Toml,
+}
+
 /// The tree, and the keys that stand twice in it.
+pub(crate) fn parse(text: &str, format: Format) -> Result<(Node, Vec<Flaw>), Flaw> {
+    match format {
+        Format::Json => parse_json(text),
+        // A key that stands twice is its parser's own error.
+        Format::Toml => parse_toml(text).map(|root| (root, Vec::new())),
+    }
+}
+
 pub(crate) fn parse_json(text: &str) -> Result<(Node, Vec<Flaw>), Flaw> {
     let root: &RawValue = serde_json::from_str(text).map_err(|error| Flaw {
         at: offset(text, error.line(), error.column()),
@@ -156,7 +170,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-pub(crate) fn parse_toml(text: &str) -> Result<Node, Flaw> {
+fn parse_toml(text: &str) -> Result<Node, Flaw> {
     let table = DeTable::parse(text).map_err(|error| Flaw {
         at: error.span().map_or(0, |span| span.start),
         message: format!("not valid TOML: {}", error.message()),

@@ -13,7 +13,7 @@ pub(crate) use read::parse_mode;
 use crate::environ::Environ;
 use crate::failure::{Code, Failure, Layer, Place};
 use crate::reference::Hole;
-use document::{Flaw, Node};
+use document::{Flaw, Format, Node};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -248,13 +248,17 @@ impl Spec {
         })?;
         let toml = Path::new(config).extension().is_some_and(|extension| extension == "toml")
             || (config == "-" && !text.trim_start().starts_with('{'));
-        let parsed =
-            if toml { document::parse_toml(&text).map(|root| (root, Vec::new())) } else { document::parse_json(&text) };
+        self.lay_text(name, text, if toml { Format::Toml } else { Format::Json }, &base)
+    }
+
+    /// Lays a configuration's text over what earlier ones said. `name` is what places call it.
+    pub(crate) fn lay_text(&mut self, name: String, text: String, format: Format, base: &Path) -> Result<(), Failure> {
+        let parsed = document::parse(&text, format);
         let layer = Rc::new(Layer { name, text: text.into_bytes() });
         let failure = |flaw: Flaw| Failure::new(Code::Config, Place::of(&layer, Some(flaw.at), ""), flaw.message);
         let (root, flaws) = parsed.map_err(failure)?;
         self.failures.extend(flaws.into_iter().map(failure));
-        self.read(root, &layer, &base)
+        self.read(root, &layer, base)
     }
 
     fn lay_env_file(&mut self, file: &OsStr) -> Result<(), Failure> {

@@ -6,7 +6,7 @@
 
 mod buffer;
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 pub(crate) mod manage;
 
 use crate::environ::Environ;

@@ -1,0 +1,343 @@
+//! What holds for any input, as functions that panic where it does not.
+//!
+//! cargo-fuzz looks for inputs that break them (`tests/fuzz`); the tests run them over its corpus and
+//! over random inputs (`properties.rs`). Compiled for those two and for nothing else.
+#![allow(clippy::disallowed_methods, reason = "what is rendered is compared")]
+#![allow(clippy::unwrap_used, reason = "to panic is this file's task")]
+
+use crate::environ::Environ;
+use crate::plan::{self, Dialect, OnConflict, Options};
+use crate::reference::{self, Absent, Address, Body, Hole, PodField};
+use crate::report;
+use crate::secret::Secret;
+use crate::spec::document::{self, Data, Format, Node};
+use crate::spec::{Spec, dotenv};
+use crate::tapis::grammar::{self, Form, Placeholder};
+use crate::template::{Part, Scan, Slot, Source, Template, Value};
+use std::path::Path;
+use std::time::Duration;
+
+/// A configuration, as JSON and as TOML, is read, planned in both dialects and reported on.
+pub fn configuration(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    for format in [Format::Json, Format::Toml] {
+        match document::parse(text, format) {
+            Ok((root, flaws)) => {
+                nodes_stand_where_they_say(text, &root, format);
+                assert!(flaws.iter().all(|flaw| text[flaw.at..].starts_with('"')));
+                if format == Format::Json {
+                    is_what_others_read(text, &root);
+                }
+            }
+            Err(flaw) => assert!(flaw.at <= text.len()),
+        }
+        for dialect in [Dialect::Strict, Dialect::Tapis] {
+            let mut spec = Spec::default();
+            if spec.lay_text("input".to_owned(), text.to_owned(), format, Path::new("")).is_err() {
+                continue;
+            }
+            let warnings = report::check::warnings(&spec, dialect);
+            let environ = Environ::new(vec![c"PATH=/usr/bin:/bin", c"SET=$<pods:secrets:A>", c"NO_VALUE"]);
+            let planned = plan::build(spec, &options(dialect), &environ);
+            let report = report::check::report_json(&planned, &warnings);
+            serde_json::from_str::<serde_json::Value>(&report).unwrap();
+            if let Ok(plan) = planned {
+                report::check::more_warnings(&plan);
+                report::plan::report_text(&plan, None);
+                report::plan::report_json(&plan, None);
+            }
+        }
+    }
+}
+
+fn options(dialect: Dialect) -> Options {
+    Options {
+        store: None,
+        pristine: false,
+        keep: Vec::new(),
+        drop: Vec::new(),
+        on_conflict: OnConflict::Inject,
+        scan: true,
+        allow_args: true,
+        dialect,
+        timeout: Duration::from_secs(1),
+        file_mode: None,
+        file_owner: None,
+        command: Vec::new(),
+        needs_command: false,
+    }
+}
+
+fn nodes_stand_where_they_say(text: &str, node: &Node, format: Format) {
+    let at = |at: usize| text.get(at..).unwrap();
+    let string = |at: &str| serde_json::Deserializer::from_str(at).into_iter::<String>().next().unwrap().unwrap();
+    let begins = at(node.at);
+    match &node.data {
+        Data::Text(value) if format == Format::Json => assert_eq!(string(begins), *value),
+        Data::Number(number) if format == Format::Json => assert!(begins.starts_with(number.as_str())),
+        Data::List(items) => items.iter().for_each(|item| nodes_stand_where_they_say(text, item, format)),
+        Data::Table(members) => {
+            for (key, value) in members {
+                let begins = at(key.at);
+                match format {
+                    Format::Json => assert_eq!(string(begins), key.name),
+                    Format::Toml => assert!(begins.starts_with(['"', '\'']) || begins.starts_with(&key.name)),
+                }
+                nodes_stand_where_they_say(text, value, format);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// serde_json refuses numbers that have no value, so it may read less.
+fn is_what_others_read(text: &str, root: &Node) {
+    fn value(node: &Node) -> serde_json::Value {
+        match &node.data {
+            Data::Null => serde_json::Value::Null,
+            Data::Flag(flag) => (*flag).into(),
+            Data::Number(number) => serde_json::from_str(number).unwrap(),
+            Data::Text(text) => text.as_str().into(),
+            Data::List(items) => items.iter().map(value).collect(),
+            Data::Table(members) => members.iter().map(|(key, node)| (key.name.clone(), value(node))).collect(),
+        }
+    }
+    if let Ok(other) = serde_json::from_str::<serde_json::Value>(text) {
+        assert_eq!(value(root), other);
+    }
+}
+
+/// A text is scanned, written anew, scanned again and rendered; each `${…}` in it means what it means
+/// to Tapis.
+pub fn template(input: &[u8]) {
+    let known = |name: &str| name.len() == 1;
+    match Template::scan(input, Scan::Every) {
+        Ok(template) => {
+            let texts = template.parts.iter().map(|part| matches!(part, Part::Text(_))).collect::<Vec<_>>();
+            assert!(!texts.windows(2).any(|pair| pair[0] && pair[1]) && !template.parts.contains(&Part::Text(vec![])));
+            is_the_same_written_anew(&template);
+            renders_to_its_texts_and_values(&template);
+        }
+        Err(errors) => {
+            assert!(errors.windows(2).all(|pair| pair[0].at < pair[1].at));
+            assert!(errors.iter().all(|error| input[error.at] == b'$' && !error.what.to_string().is_empty()));
+        }
+    }
+    let foreign = Template::scan(input, Scan::Known(&known));
+    if !Template::is_meant(input, &known) {
+        assert_eq!(foreign.unwrap().as_text().unwrap(), input);
+    }
+    if let Ok(text) = std::str::from_utf8(input) {
+        // Each at most as long as what is before the next; more than a few of them prove no more.
+        let forms = text.match_indices("${").take(64);
+        forms.filter_map(|(at, _)| Some(&text[at..=at + text[at..].find('}')?])).for_each(means_the_same_to_tapis);
+    }
+}
+
+/// The text that gives these literals, and `$<h:NUMBER>` for the holes.
+fn is_the_same_written_anew(template: &Template<Hole>) {
+    let (mut text, mut dollars, mut expected) = (Vec::new(), 0, Vec::new());
+    for (number, part) in template.parts.iter().enumerate() {
+        let reference = format!("$<h:{number}>").into_bytes();
+        let (literal, is_hole) = match part {
+            Part::Text(literal) => (literal, false),
+            Part::Hole(_) => (&reference, true),
+        };
+        for (at, &byte) in literal.iter().enumerate() {
+            if byte == b'<' || (is_hole && at == 0) {
+                // Directly before `<`, a dollar is written twice; the reference's own is not.
+                text.extend(std::iter::repeat_n(b'$', if is_hole && at == 1 { 0 } else { dollars }));
+            }
+            text.push(byte);
+            dollars = if byte == b'$' { dollars + 1 } else { 0 };
+        }
+        expected.push(match part {
+            Part::Text(literal) => Part::Text(literal.clone()),
+            Part::Hole(_) => Part::Hole(format!("$<h:{number}>")),
+        });
+    }
+    let again = Template::scan(&text, Scan::Every).unwrap();
+    let shown = again.parts.into_iter().map(|part| match part {
+        Part::Text(literal) => Part::Text(literal),
+        Part::Hole(hole) => Part::Hole(hole.to_string()),
+    });
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
+/// Values that would do harm if anything looked into them.
+pub(crate) const VALUES: [&[u8]; 5] = [b"$<secret:a>${secret:b}$$<", b"", b"\0\xff\n", b"${pods:secrets:A}", b"$"];
+
+fn renders_to_its_texts_and_values(template: &Template<Hole>) {
+    let values = VALUES.map(|value| Value::Bytes(Secret::from(value.to_vec())));
+    let (mut expected, mut parts) = (Vec::new(), Vec::new());
+    for (number, part) in template.parts.iter().enumerate() {
+        parts.push(match part {
+            Part::Text(text) => {
+                expected.extend_from_slice(text);
+                Part::Text(text.clone())
+            }
+            Part::Hole(hole) => {
+                let source = number % VALUES.len();
+                expected.extend_from_slice(VALUES[source]);
+                Part::Hole(Slot {
+                    source: Source::Request(source),
+                    field: None,
+                    filters: Vec::new(),
+                    absent: hole.absent.clone(),
+                    shown: hole.to_string(),
+                })
+            }
+        });
+    }
+    let fill = |source| match source {
+        Source::Request(number) => values.get(number),
+        Source::Entry(_) => None,
+    };
+    assert!(Template { parts }.render(&fill).unwrap().expose() == expected);
+}
+
+/// `form` is `${…}` up to its first `}`. What both read, they read alike; and what Tapis resolves is
+/// never refused. (Its digits of other scripts are: `fixtures/conformance` has that difference.)
+fn means_the_same_to_tapis(form: &str) {
+    let scanned = Template::scan(form.as_bytes(), Scan::Every);
+    let hole = match scanned.as_ref().map(|template| template.parts.as_slice()) {
+        Ok([Part::Hole(hole)]) => Some(hole),
+        _ => None,
+    };
+    let all = |parts: fn(&str, &dyn Fn(&str) -> bool, &mut dyn FnMut(&str)) -> Template<Hole>| {
+        let template = parts(form, &|_| true, &mut |_| {});
+        match template.parts.as_slice() {
+            [Part::Hole(hole)] => Some(hole.body.clone()),
+            _ => None,
+        }
+    };
+    let network = grammar::network_references(form).find(|network| network.text == form);
+    let theirs = match grammar::parse_secret_reference(form, None) {
+        Ok(Form::Secret { owner, name }) => {
+            let path = owner.map_or_else(|| name.to_owned(), |owner| format!("{owner}:{name}"));
+            Some(Body::Secret(Address { store: None, path, version: None }))
+        }
+        Ok(Form::Placeholder(Placeholder { default: Some(value), .. })) => Some(Body::Default(value.into())),
+        Ok(Form::Placeholder(Placeholder { default: None, description })) => {
+            Some(Body::Required(description.unwrap().to_owned()))
+        }
+        Ok(Form::Literal(_)) | Err(_) => None,
+    };
+    let theirs = theirs.or_else(|| all(grammar::plan_text)).or_else(|| all(grammar::stack_references)).or_else(|| {
+        network.map(|network| {
+            Body::Pod(PodField::Networking { net: network.network.to_owned(), field: network.field.to_owned() })
+        })
+    });
+    if let Some(theirs) = &theirs {
+        assert_eq!(Some(theirs), hole.map(|hole| &hole.body), "{form}");
+    }
+    match hole.map(|hole| &hole.body) {
+        Some(Body::Random(length)) => assert_eq!(grammar::random_length(form), Some(length.to_string()), "{form}"),
+        Some(Body::Pod(PodField::Id)) => assert_eq!(form, "${pods:pod_id}"),
+        Some(Body::Pod(PodField::Url)) => assert_eq!(form, "${pods:url}"),
+        Some(Body::Pod(PodField::TapisUrl)) => assert_eq!(form, "${pods:tapis_url}"),
+        // One that Tapis does not know is refused by the plan, which knows the networks.
+        Some(Body::Pod(PodField::Networking { .. })) | None => {}
+        Some(ours) => assert_eq!(Some(ours), theirs.as_ref(), "{form}"),
+    }
+}
+
+/// A reference is read, and read again as it is shown and as it can be written.
+pub fn reference(input: &[u8]) {
+    if let Ok(hole) = reference::parse_brace(input) {
+        let shown = hole.to_string();
+        let body = shown.strip_prefix("${").unwrap().strip_suffix('}').unwrap();
+        if std::str::from_utf8(input).is_ok() && !matches!(hole.body, Body::Default(_)) {
+            assert_eq!(reference::parse_brace(body.as_bytes()), Ok(Hole { absent: Absent::Fail, ..hole }));
+        }
+    }
+    let Ok(body) = std::str::from_utf8(input) else { return };
+    let hole = match reference::parse_angle(body) {
+        Ok(hole) => hole,
+        Err(malformed) => return assert!(!malformed.to_string().is_empty()),
+    };
+    assert_eq!(reference::parse_angle(&written(&hole)).as_ref(), Ok(&hole));
+    if !body.contains('%') && !matches!(hole.body, Body::Default(_)) {
+        let shown = hole.to_string();
+        let shown = shown.strip_prefix("$<").unwrap().strip_suffix('>').unwrap();
+        assert_eq!(reference::parse_angle(shown), Ok(Hole { absent: Absent::Fail, ..hole }));
+    }
+}
+
+/// A body that means the same, everything in it percent-encoded that may be.
+fn written(hole: &Hole) -> String {
+    let encoded = |text: &[u8]| text.iter().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let mut body = match &hole.body {
+        Body::Secret(Address { store, path, .. }) => {
+            format!("{}:{}", store.as_deref().unwrap_or("secret"), encoded(path.as_bytes()))
+        }
+        Body::Entry(key) => format!("pods:secrets:{}", encoded(key.as_bytes())),
+        Body::Default(value) => format!("pods:default:{}", encoded(value)),
+        Body::Required(text) => format!(":?{}", encoded(text.as_bytes())),
+        Body::Random(length) => format!("pods:random:{length}"),
+        Body::Pod(PodField::Id) => "pods:pod_id".to_owned(),
+        Body::Pod(PodField::Url) => "pods:url".to_owned(),
+        Body::Pod(PodField::TapisUrl) => "pods:tapis_url".to_owned(),
+        Body::Pod(PodField::Networking { net, field }) => {
+            format!("pods:networking:{}:{}", encoded(net.as_bytes()), encoded(field.as_bytes()))
+        }
+        Body::Stack(key) => format!("stack:secrets:{}", encoded(key.as_bytes())),
+    };
+    if let Some(field) = &hole.field {
+        body += &format!("#{}", encoded(field.as_bytes()));
+    }
+    if let Body::Secret(Address { version: Some(version), .. }) = &hole.body {
+        body += &format!("@{}", encoded(version.as_bytes()));
+    }
+    hole.filters.iter().for_each(|filter| body += &format!("|{}", filter.name()));
+    match &hole.absent {
+        Absent::Fail => {}
+        Absent::Default(text) => body += &format!(":-{}", encoded(text)),
+        Absent::Explain(text) => body += &format!(":?{}", encoded(text.as_bytes())),
+    }
+    body
+}
+
+/// A dotenv file is read, its values are read again from the quotes they are put in, and so is the
+/// input itself.
+pub fn dotenv(input: &[u8]) {
+    let (assignments, errors) = dotenv::parse(input);
+    assert!(errors.iter().all(|error| error.at < input.len()));
+    assert!(errors.windows(2).all(|pair| pair[0].at < pair[1].at));
+    assert!(assignments.windows(2).all(|pair| pair[0].at < pair[1].at));
+    for assignment in &assignments {
+        let (name, line) = (&assignment.name, &input[assignment.at..]);
+        let line = &line[..line.iter().position(|&byte| byte == b'=').unwrap()];
+        let written = line.strip_prefix(b"export").filter(|_| line.trim_ascii() != name.as_bytes()).unwrap_or(line);
+        assert_eq!(written.trim_ascii(), name.as_bytes());
+    }
+    let values = assignments.iter().map(|assignment| assignment.value.as_slice());
+    let (mut file, mut expected) = (Vec::new(), Vec::new());
+    for value in values.chain([input]) {
+        file.extend_from_slice(b"export QUOTED = \"");
+        for byte in value {
+            match byte {
+                b'"' | b'\\' => file.extend_from_slice(&[b'\\', *byte]),
+                _ => file.push(*byte),
+            }
+        }
+        file.extend_from_slice(b"\" # a comment\r\n");
+        expected.push(value);
+        if !value.contains(&b'\'') {
+            file.extend_from_slice(&[b"LITERAL='", value, b"'\n"].concat());
+            expected.push(value);
+        }
+    }
+    let (again, errors) = dotenv::parse(&file);
+    assert_eq!(errors, []);
+    assert!(again.iter().map(|assignment| assignment.value.as_slice()).eq(expected));
+}
+
+/// A store's document and its file are read, and what is written comes back.
+#[cfg(feature = "local")]
+pub fn store_file(input: &[u8]) {
+    use crate::store::local::fuzzing;
+    fuzzing::document(input);
+    fuzzing::file(input);
+    fuzzing::written(input);
+}
