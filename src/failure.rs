@@ -3,6 +3,7 @@
 //! A failure is text made of names, places and sizes. Nothing that holds a value can be formatted
 //! ([`crate::secret::Secret`] has no Display), so no failure can hold one.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::rc::Rc;
 
@@ -104,6 +105,57 @@ pub(crate) struct Layer {
     pub(crate) name: String,
     /// What line and column are counted in.
     pub(crate) text: Vec<u8>,
+    marks: OnceCell<Vec<Mark>>,
+}
+
+impl Layer {
+    pub(crate) fn new(name: String, text: Vec<u8>) -> Self {
+        Self { name, text, marks: OnceCell::new() }
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        Self::new(name.to_owned(), Vec::new())
+    }
+
+    /// Line and column of a byte, from 1; the column counts characters.
+    fn line_column(&self, at: usize) -> (usize, usize) {
+        let at = at.min(self.text.len());
+        let marks = self.marks.get_or_init(|| {
+            let mut mark = Mark { line: 1, column: 1 };
+            let mut marks = vec![mark];
+            for block in self.text.chunks(BLOCK) {
+                mark = mark.after(block);
+                marks.push(mark);
+            }
+            marks
+        });
+        let Mark { line, column } = marks[at / BLOCK].after(&self.text[at / BLOCK * BLOCK..at]);
+        (line, column)
+    }
+}
+
+/// A text is marked this often, so that a report of many failures costs no more than its text.
+const BLOCK: usize = 4096;
+
+/// Where the next byte stands.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    line: usize,
+    column: usize,
+}
+
+impl Mark {
+    fn after(self, bytes: &[u8]) -> Self {
+        // In UTF-8 every byte that begins a character differs from those that continue one.
+        let characters = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+        match bytes.iter().rposition(|&byte| byte == b'\n') {
+            Some(newline) => Self {
+                line: self.line + bytes[..=newline].iter().filter(|&&byte| byte == b'\n').count(),
+                column: 1 + characters(&bytes[newline + 1..]),
+            },
+            None => Self { line: self.line, column: self.column + characters(bytes) },
+        }
+    }
 }
 
 /// Where a piece of configuration was written.
@@ -121,9 +173,9 @@ impl Place {
         Self { layer: Rc::clone(layer), at, item: item.into() }
     }
 
-    /// Line and column, from 1; the column counts characters.
+    /// As [`Layer::line_column`].
     pub(crate) fn line_column(&self) -> Option<(usize, usize)> {
-        self.at.map(|at| line_column(&self.layer.text, at))
+        self.at.map(|at| self.layer.line_column(at))
     }
 
     /// `inject.json:4:20`.
@@ -145,18 +197,12 @@ impl fmt::Display for Place {
     }
 }
 
-fn line_column(text: &[u8], at: usize) -> (usize, usize) {
-    let before = &text[..at.min(text.len())];
-    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-    let column = 1 + String::from_utf8_lossy(&before[line_start..]).chars().count();
-    (line, column)
-}
-
 /// The known name nearest to what was written, when it is near enough to be a typing error.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes the product of both lengths, and nobody mistypes what is that long.
+    const LONGEST: usize = 200;
+    let known = known.into_iter().filter(|known| known.len().max(name.len()) <= LONGEST);
     known
-        .into_iter()
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|left, right| left.0.total_cmp(&right.0))
@@ -174,9 +220,18 @@ mod tests {
 
     #[test]
     fn places_count_lines_and_characters_from_one() {
-        assert_eq!(line_column(b"ab\ncd", 0), (1, 1));
-        assert_eq!(line_column("a\nü x".as_bytes(), 5), (2, 3));
-        assert_eq!(line_column(b"a", 99), (1, 2));
+        let line_column = |text: &str, at| Layer::new(String::new(), text.into()).line_column(at);
+        assert_eq!(line_column("ab\ncd", 0), (1, 1));
+        assert_eq!(line_column("a\nü x", 5), (2, 3));
+        assert_eq!(line_column("a", 99), (1, 2));
+        assert_eq!(line_column("", 0), (1, 1));
+        let text = "ü ab\n".repeat(3 * BLOCK) + &"ü".repeat(3 * BLOCK);
+        for at in [0, BLOCK - 1, BLOCK, BLOCK + 3, 6 * BLOCK, 18 * BLOCK - 1, 18 * BLOCK, 18 * BLOCK + 2, text.len()] {
+            let before = &text[..(at..).find(|&at| text.is_char_boundary(at)).unwrap()];
+            let (lines, last) = before.rsplit_once('\n').unwrap_or(("", before));
+            let line = 1 + before.matches('\n').count();
+            assert_eq!(line_column(&text, before.len()), (line, 1 + last.chars().count()), "{at} {}", lines.len());
+        }
     }
 
     #[test]

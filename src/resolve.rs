@@ -31,8 +31,11 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
     let context = Context { environ, deadline: Instant::now() + plan.timeout };
     let mut answers: Vec<Answer> = plan.requests.iter().map(|_| Answer::Absent).collect();
     let mut failures = Vec::new();
-    for (number, store) in plan.stores.iter().enumerate() {
-        let numbers: Vec<usize> = (0..plan.requests.len()).filter(|&at| plan.requests[at].store == number).collect();
+    let mut by_store = vec![Vec::new(); plan.stores.len()];
+    for (number, request) in plan.requests.iter().enumerate() {
+        by_store[request.store].push(number);
+    }
+    for (store, numbers) in plan.stores.iter().zip(by_store) {
         if numbers.is_empty() {
             continue;
         }

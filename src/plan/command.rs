@@ -86,8 +86,10 @@ fn search_path(
 ) -> Result<Cow<'static, [u8]>, CommandError> {
     let is_path = |target: &&Target| matches!(&target.kind, TargetKind::Variable(name) if name == b"PATH");
     if let Some(target) = targets.iter().find(is_path) {
-        return plain(&target.template, entries, 0).map(Cow::Owned).ok_or_else(|| {
-            let message = "PATH says where the command is, so it cannot hold a reference to a store".to_owned();
+        return plain(&target.template, entries).map(Cow::Owned).ok_or_else(|| {
+            let message = "PATH says where the command is, so it cannot hold a reference to a store, and a variable \
+                           has at most 128 KiB"
+                .to_owned();
             let failure = Failure::new(Code::Reference, &target.place, message);
             CommandError { failure, status: failure::OURS }
         });
@@ -96,18 +98,23 @@ fn search_path(
     Ok(Cow::Borrowed(inherited.unwrap_or(b"/bin:/usr/bin")))
 }
 
-/// A template's text, through entries that are plain text themselves, a few levels deep.
-fn plain(template: &Template<Slot>, entries: &[EntryPlan], depth: usize) -> Option<Vec<u8>> {
-    let mut text = Vec::new();
-    for part in &template.parts {
+/// A template's text, through entries that are plain text themselves.
+fn plain(template: &Template<Slot>, entries: &[EntryPlan]) -> Option<Vec<u8>> {
+    // Entries that hold others twice double with each level, so the steps are counted too.
+    const LONGEST: usize = 128 << 10;
+    let (mut text, mut steps) = (Vec::new(), 0);
+    let mut waiting: Vec<&Part<Slot>> = template.parts.iter().rev().collect();
+    while let Some(part) = waiting.pop() {
+        steps += 1;
         match part {
             Part::Text(part) => text.extend_from_slice(part),
-            Part::Hole(Slot { source: Source::Entry(at), field: None, filters, .. })
-                if filters.is_empty() && depth < 16 =>
-            {
-                text.extend_from_slice(&plain(&entries.get(*at)?.template, entries, depth + 1)?);
+            Part::Hole(Slot { source: Source::Entry(at), field: None, filters, .. }) if filters.is_empty() => {
+                waiting.extend(entries.get(*at)?.template.parts.iter().rev());
             }
             Part::Hole(_) => return None,
+        }
+        if text.len().max(steps).max(waiting.len()) > LONGEST {
+            return None;
         }
     }
     Some(text)

@@ -2,7 +2,7 @@
 
 use super::{Options, Target, TargetKind};
 use crate::environ::Environ;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 
 pub(super) struct Inherited {
@@ -28,8 +28,9 @@ impl Inherited {
         foreign.filter_map(|(name, value, _)| Some((*name, (*value)?)))
     }
 
-    pub(super) fn value(&self, name: &[u8]) -> Option<&'static [u8]> {
-        self.kept.iter().find(|(kept, _, _)| *kept == name).and_then(|(_, value, _)| *value)
+    /// The first value of each name, as `getenv` finds it.
+    pub(super) fn values(&self) -> BTreeMap<&'static [u8], &'static [u8]> {
+        self.kept.iter().rev().filter_map(|(name, value, _)| Some((*name, (*value)?))).collect()
     }
 
     /// What is handed on as it is: all but what targets replace, and logins that no `--keep` names.
@@ -42,10 +43,9 @@ impl Inherited {
                 replaced.insert(b"INJECT_FILES");
             }
         }
-        let is_login = |name: &[u8]| {
-            credentials.iter().any(|credential| credential.as_bytes() == name)
-                && !options.keep.iter().any(|glob| matches(glob.as_bytes(), name))
-        };
+        let credentials: BTreeSet<&[u8]> = credentials.iter().map(String::as_bytes).collect();
+        let is_login =
+            |name: &[u8]| credentials.contains(name) && !options.keep.iter().any(|glob| matches(glob.as_bytes(), name));
         let passed = self.kept.iter().filter(|(name, _, _)| !replaced.contains(name) && !is_login(name));
         passed.map(|(_, _, entry)| *entry).collect()
     }

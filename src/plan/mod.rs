@@ -348,12 +348,13 @@ impl Planner<'_> {
 
     /// What an injected name does to an inherited one.
     fn settle_conflicts(&mut self, drafts: &mut Drafts, inherited: &inherit::Inherited) {
+        let inherited = inherited.values();
         for draft in &mut drafts.list {
             let name = match &draft.kind {
                 TargetKind::File(_) => continue,
                 kind => kind.variable().unwrap_or_default().to_vec(),
             };
-            let Some(value) = inherited.value(&name).filter(|_| draft.place.layer.name != "environment") else {
+            let Some(&value) = inherited.get(&*name).filter(|_| draft.place.layer.name != "environment") else {
                 continue;
             };
             let environment = Place::of(&Rc::new(Layer::named("environment")), None, String::from_utf8_lossy(&name));
@@ -587,32 +588,30 @@ impl Planner<'_> {
     /// Depth first without recursion, so that a long chain of entries is no danger to the stack.
     fn sort(&mut self, mut parsed: BTreeMap<usize, Template<Hole>>) -> Vec<(usize, Template<Hole>)> {
         let mut sorted: Vec<usize> = Vec::with_capacity(parsed.len());
-        let mut done: BTreeMap<usize, bool> = BTreeMap::new();
+        // Of an entry that was met: where it stands in the path, or None once it is sorted.
+        let mut met: BTreeMap<usize, Option<usize>> = BTreeMap::new();
         for &root in parsed.keys() {
             // Each level: an entry, and those it still waits for.
             let mut path: Vec<(usize, Vec<usize>)> = Vec::new();
             let mut next = Some(root);
             loop {
-                match next.take() {
-                    Some(position) if done.get(&position) == Some(&true) => {}
-                    Some(position) if done.contains_key(&position) => {
-                        let start = path.iter().position(|(entry, _)| *entry == position).unwrap_or(0);
-                        let cycle: Vec<_> = path[start..].iter().map(|(entry, _)| *entry).chain([position]).collect();
-                        let names: Vec<_> = cycle.iter().map(|&entry| self.spec.secret_map.at(entry).0).collect();
+                match next.take().map(|position| (position, met.get(&position))) {
+                    Some((_, Some(None))) | None => {}
+                    Some((position, Some(Some(start)))) => {
+                        let circle = path[*start..].iter().map(|(entry, _)| *entry);
+                        let message = format!("entries refer to one another in a circle: {}", self.circle(circle));
                         let place = &self.spec.secret_map.at(position).1.place;
-                        let message = format!("entries refer to one another in a circle: {}", names.join(" -> "));
                         self.failures.push(Failure::new(Code::Reference, place, message));
                     }
-                    Some(position) => {
-                        done.insert(position, false);
+                    Some((position, None)) => {
+                        met.insert(position, Some(path.len()));
                         path.push((position, self.entries_of(&parsed[&position])));
                     }
-                    None => {}
                 }
                 let Some((position, waits)) = path.last_mut() else { break };
                 next = waits.pop();
                 if next.is_none() {
-                    done.insert(*position, true);
+                    met.insert(*position, None);
                     sorted.push(*position);
                     path.pop();
                 }
@@ -620,6 +619,19 @@ impl Planner<'_> {
         }
         let take = |position: usize| parsed.remove(&position).map(|template| (position, template));
         sorted.into_iter().filter_map(take).collect()
+    }
+
+    /// `A -> B -> A`; of a long one its beginning.
+    fn circle(&self, entries: impl ExactSizeIterator<Item = usize> + Clone) -> String {
+        const SHOWN: usize = 10;
+        let mut names: Vec<_> = entries.clone().take(SHOWN).map(|entry| self.spec.secret_map.at(entry).0).collect();
+        let more = entries.len().saturating_sub(SHOWN);
+        let others = format!("({more} others)");
+        if more > 0 {
+            names.push(&others);
+        }
+        names.extend(names.first().copied());
+        names.join(" -> ")
     }
 
     fn entries(&mut self, needed: Vec<(usize, Template<Hole>)>) -> Vec<EntryPlan> {
@@ -668,7 +680,8 @@ impl Planner<'_> {
                     Ok(slot(Source::Entry(at), hole))
                 }
                 None => {
-                    missing(format!("the secret_map has no entry `{key}`{}", hint(key, self.spec.secret_map.names())))
+                    let names = self.spec.secret_map.names().filter(|_| self.failures.len() < HINTS);
+                    missing(format!("the secret_map has no entry `{key}`{}", hint(key, names)))
                 }
             },
             Body::Secret(address) => {
@@ -719,7 +732,7 @@ impl Planner<'_> {
     /// None: no pod definition says so. Err: it has networks, and not this one.
     fn pod_field(&self, field: &PodField) -> Result<Option<String>, String> {
         let pod = &self.spec.pod;
-        let net = |name: &str| pod.networking.iter().find(|(net, _)| net == name).map(|(_, fields)| fields);
+        let net = |name: &str| pod.networking.get(name);
         let text = |fields: &[(String, Option<String>)], name: &str| {
             fields
                 .iter()
@@ -734,7 +747,7 @@ impl Planner<'_> {
             PodField::TapisUrl => net("default").and_then(|fields| text(fields, "url")).and_then(tapis_url),
             PodField::Networking { net: name, field } => {
                 let Some(fields) = net(name) else {
-                    let names = pod.networking.iter().map(|(net, _)| net.as_str());
+                    let names = pod.networking.keys().map(String::as_str).take(HINTS);
                     return Err(format!("the pod definition has no network `{name}`{}", hint(name, names)));
                 };
                 match field.as_str() {
@@ -751,6 +764,9 @@ impl Planner<'_> {
         })
     }
 }
+
+/// A hint looks at every known name, so only as many failures have one, or as many names are looked at.
+const HINTS: usize = 100;
 
 #[derive(Default)]
 struct Drafts {

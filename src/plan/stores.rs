@@ -15,6 +15,8 @@ pub(super) struct Stores {
     /// The configured ones whose settings are in order.
     configured: BTreeMap<String, (&'static Kind, Settings)>,
     used: Vec<StorePlan>,
+    /// Where each name stands in `used`.
+    numbers: BTreeMap<String, usize>,
     default: Option<Result<usize, (Code, String)>>,
 }
 
@@ -74,8 +76,8 @@ impl Stores {
     }
 
     fn named(&mut self, name: &str, spec: &Spec, environ: &Environ) -> Result<usize, (Code, String)> {
-        if let Some(number) = self.used.iter().position(|store| store.name == name) {
-            return Ok(number);
+        if let Some(number) = self.numbers.get(name) {
+            return Ok(*number);
         }
         let (kind, settings) = match self.configured.get(name) {
             Some((kind, settings)) => (*kind, settings.clone()),
@@ -89,14 +91,16 @@ impl Stores {
                     return Err((Code::Config, message));
                 }
                 None => {
-                    let known = spec.stores.names().chain(KINDS.iter().map(|kind| kind.name));
+                    let known = KINDS.iter().map(|kind| kind.name).chain(spec.stores.names().take(super::HINTS));
                     let message = format!("there is no store `{name}`{}", hint(name, known));
                     return Err((Code::Config, message));
                 }
             },
         };
+        let number = self.used.len();
         self.used.push(StorePlan { name: name.to_owned(), kind, settings });
-        Ok(self.used.len() - 1)
+        self.numbers.insert(name.to_owned(), number);
+        Ok(number)
     }
 
     fn default_store(&mut self, spec: &Spec, options: &Options, environ: &Environ) -> Result<usize, (Code, String)> {

@@ -134,25 +134,30 @@ fn words(command: &CommandPlan) -> Vec<String> {
 
 /// The references that a template draws on, through entries too, and the stores they ask.
 struct Drawn<'p> {
-    references: Vec<String>,
+    references: Vec<&'p str>,
     stores: BTreeSet<&'p str>,
 }
+
+/// Each target of a long chain of entries draws on the whole rest of it: a report follows so many.
+const FOLLOWED: usize = 100;
 
 impl<'p> Drawn<'p> {
     fn of(plan: &'p Plan, template: &'p Template<Slot>) -> Self {
         let mut drawn = Self { references: Vec::new(), stores: BTreeSet::new() };
         let mut waiting: Vec<&Slot> = template.holes().collect();
         waiting.reverse();
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut shown) = (BTreeSet::new(), BTreeSet::new());
         while let Some(slot) = waiting.pop() {
-            if !drawn.references.contains(&slot.shown) {
-                drawn.references.push(slot.shown.clone());
+            if shown.insert(&slot.shown) {
+                drawn.references.push(&slot.shown);
             }
             match slot.source {
                 Source::Request(number) => {
                     drawn.stores.insert(&plan.stores[plan.requests[number].store].name);
                 }
-                Source::Entry(number) if seen.insert(number) => waiting.extend(plan.entries[number].template.holes()),
+                Source::Entry(number) if seen.len() < FOLLOWED && seen.insert(number) => {
+                    waiting.extend(plan.entries[number].template.holes());
+                }
                 Source::Entry(_) => {}
             }
         }

@@ -14,12 +14,13 @@ use crate::environ::Environ;
 use crate::failure::{Code, Failure, Layer, Place};
 use crate::reference::Hole;
 use document::{Flaw, Format, Node};
+use nix::fcntl::OFlag;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -177,7 +178,7 @@ pub(crate) type Fields = Vec<(String, Option<String>)>;
 pub(crate) struct Pod {
     pub(crate) id: Option<String>,
     pub(crate) stack: Option<String>,
-    pub(crate) networking: Vec<(String, Fields)>,
+    pub(crate) networking: BTreeMap<String, Fields>,
 }
 
 /// What was typed about configuration.
@@ -254,7 +255,7 @@ impl Spec {
     /// Lays a configuration's text over what earlier ones said. `name` is what places call it.
     pub(crate) fn lay_text(&mut self, name: String, text: String, format: Format, base: &Path) -> Result<(), Failure> {
         let parsed = document::parse(&text, format);
-        let layer = Rc::new(Layer { name, text: text.into_bytes() });
+        let layer = Rc::new(Layer::new(name, text.into_bytes()));
         let failure = |flaw: Flaw| Failure::new(Code::Config, Place::of(&layer, Some(flaw.at), ""), flaw.message);
         let (root, flaws) = parsed.map_err(failure)?;
         self.failures.extend(flaws.into_iter().map(failure));
@@ -266,7 +267,7 @@ impl Spec {
         let text = read_input(file).map_err(|error| {
             Failure::new(Code::Config, &name, format!("the env file cannot be read: {}", cause(&error)))
         })?;
-        let layer = Rc::new(Layer { name, text });
+        let layer = Rc::new(Layer::new(name, text));
         let (assignments, errors) = dotenv::parse(&layer.text);
         for error in errors {
             self.failures.push(Failure::new(Code::Config, Place::of(&layer, Some(error.at), ""), error.message));
@@ -337,12 +338,6 @@ impl Item {
     }
 }
 
-impl Layer {
-    pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), text: Vec::new() }
-    }
-}
-
 /// `NAME=VALUE` at its first `=`; no name where it is not UTF-8.
 fn split_assignment(option: &OsStr) -> (Option<&str>, Option<&[u8]>) {
     let bytes = option.as_bytes();
@@ -353,13 +348,18 @@ fn split_assignment(option: &OsStr) -> (Option<&str>, Option<&[u8]>) {
     (std::str::from_utf8(name).ok(), value)
 }
 
+/// More than any configuration; a device may go on for ever.
+const LARGEST: u64 = 64 << 20;
+
+/// A pipe is fine: a shell's `<(…)` is one.
 fn read_input(name: &OsStr) -> io::Result<Vec<u8>> {
-    if name == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
+    let input: &mut dyn io::Read = if name == "-" { &mut io::stdin().lock() } else { &mut File::open(name)? };
+    let mut bytes = Vec::new();
+    input.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!("it is larger than {} MiB", LARGEST >> 20)));
     }
-    fs::read(name)
+    Ok(bytes)
 }
 
 /// The operating system's words, without Rust's `(os error N)`.
@@ -380,7 +380,9 @@ fn find_config(environ: &Environ) -> Result<Found, Failure> {
     for directory in directories.into_iter().flatten() {
         for name in ["inject.json", "inject.toml"] {
             let path = directory.join(name);
-            match File::open(&path).and_then(|file| file.metadata()) {
+            // Without O_NONBLOCK a pipe of that name would hold the launch up.
+            let open = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path);
+            match open.and_then(|file| file.metadata()) {
                 Ok(metadata) => {
                     return check_found(&path, &metadata).map(|()| Found::At(path));
                 }
@@ -406,6 +408,10 @@ fn check_found(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
     let user = nix::unistd::geteuid().as_raw();
     let (owner, mode) = (metadata.uid(), metadata.mode());
     let shown = path.display();
+    if !metadata.is_file() {
+        let message = "this configuration was found, not named, and it is no regular file; name one with -c";
+        return Err(Failure::new(Code::Config, shown, message));
+    }
     let advice = if owner != user && owner != 0 {
         format!("it belongs to user {owner}, not to you or root; name it with -c {shown} if you trust it")
     } else if mode & 0o002 != 0 {

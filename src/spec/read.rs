@@ -390,8 +390,7 @@ impl Reader<'_> {
                 _ => None,
             };
             let fields = fields.into_iter().filter_map(scalar).collect();
-            self.spec.pod.networking.retain(|(name, _)| *name != net.name);
-            self.spec.pod.networking.push((net.name, fields));
+            self.spec.pod.networking.insert(net.name, fields);
         }
     }
 

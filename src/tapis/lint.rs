@@ -5,6 +5,7 @@ use super::grammar::{self, Form};
 use super::{Definition, Map, TapisError, plan_pod, rules};
 use crate::reference::Hole;
 use crate::template::{Part, Template};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// None shows more of a text than the beginning of a reference in it, and no default.
@@ -98,10 +99,10 @@ pub(crate) fn lint(definition: &Definition, actor: Option<&str>) -> (Vec<TapisEr
     }
     // A required one that is a whole value is an error already.
     let (placeholders, _) = get_placeholder_warnings(&definition.secret_map, actor);
-    let refused =
-        |found: &str| errors.iter().any(|error| matches!(error, TapisError::Required { key, .. } if key == found));
+    let required = errors.iter().filter(|error| matches!(error, TapisError::Required { .. }));
+    let refused: BTreeSet<&str> = required.filter_map(TapisError::key).collect();
     warnings.extend(placeholders.into_iter().filter(|warning| match warning {
-        Warning::Placeholder { key, .. } => !refused(key),
+        Warning::Placeholder { key, .. } => !refused.contains(key.as_str()),
         _ => true,
     }));
     for (place, template) in entries.iter().chain(&plan.environment).chain(&plan.configs) {

@@ -15,6 +15,7 @@ pub(crate) use lint::Warning;
 pub(crate) use steps::plan_pod;
 
 use grammar::FormError;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Names and texts, in the order of the configuration.
@@ -37,7 +38,7 @@ pub(crate) struct Definition {
 #[derive(Debug, Default)]
 pub(crate) struct Pod {
     pub(crate) id: Option<String>,
-    pub(crate) networking: Vec<(String, Fields)>,
+    pub(crate) networking: BTreeMap<String, Fields>,
     /// None: the pod is in no stack, and references to one stay text.
     pub(crate) stack: Option<Stack>,
     /// What the service stored for the pod before; it stands for a random password of the same key.

@@ -161,8 +161,13 @@ fn networking(key: &str, text: &mut String, pod: &Pod, errors: &mut Vec<TapisErr
         fill(text, "${pods:tapis_url}", url().and_then(|url| tapis_url(key, url)));
     }
     let before = text.clone();
+    let mut filled = BTreeSet::new();
     for reference in grammar::network_references(&before) {
-        fill(text, reference.text, network_field(key, pod, &reference));
+        let value = network_field(key, pod, &reference);
+        // Each form is replaced wherever it stands: once is enough, and a text may hold many.
+        if value.is_err() || filled.insert(reference.text) {
+            fill(text, reference.text, value);
+        }
     }
 }
 
@@ -186,8 +191,7 @@ fn network_field<'p>(key: &str, pod: &'p Pod, reference: &NetworkReference<'_>) 
 impl Pod {
     /// One that says nothing is none.
     fn network(&self, name: &str) -> Option<&Fields> {
-        let found = self.networking.iter().find(|(network, _)| network == name);
-        found.map(|(_, fields)| fields).filter(|fields| !fields.is_empty())
+        self.networking.get(name).filter(|fields| !fields.is_empty())
     }
 
     fn field(&self, network: &str, name: &str) -> Option<&str> {

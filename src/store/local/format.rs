@@ -15,6 +15,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use zeroize::Zeroizing;
@@ -424,7 +425,7 @@ impl<D: Detail> Members for Reading<'_, D> {
             "value" => Content::Bytes(map.next_value_seed(Bytes::Text)?),
             "base64" => Content::Bytes(map.next_value_seed(Bytes::Base64)?),
             "fields" => {
-                let mut fields = Fields { fields: Vec::new(), faults: self.faults };
+                let mut fields = Fields { fields: Vec::new(), seen: BTreeSet::new(), faults: self.faults };
                 map.next_value_seed(Object(&mut fields))?;
                 Content::Fields(fields.fields)
             }
@@ -439,12 +440,13 @@ impl<D: Detail> Members for Reading<'_, D> {
 
 struct Fields<'f> {
     fields: Vec<(String, Secret)>,
+    seen: BTreeSet<String>,
     faults: &'f Faults,
 }
 
 impl Members for Fields<'_> {
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        if self.fields.iter().any(|(other, _)| other == name) {
+        if !self.seen.insert(name.to_owned()) {
             return Err(self.faults.damaged(format!("an entry has the field `{}` twice", shown(name))));
         }
         let mut field = Field { secret: None, seen: 0, faults: self.faults };
