@@ -99,6 +99,19 @@ pub(super) fn fault(path: &Path, fault: Fault) -> StoreError {
     })
 }
 
+/// The public key that a text is.
+pub(super) fn recipient(text: &str) -> Result<Recipient, StoreError> {
+    text.parse().map_err(|_| {
+        StoreError::Settings(if text.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
+            "a recipient is a public key (age1…), and this is a private one; the line above it in the identity file, \
+             or `age-keygen -y`, has its public key"
+                .into()
+        } else {
+            format!("`{text}` is no recipient that a store can be encrypted to; one is an age public key (age1…)")
+        })
+    })
+}
+
 pub(super) fn exists(path: &Path) -> StoreError {
     StoreError::Settings(format!("the store {} exists; it is left as it is", path.display()))
 }
@@ -192,11 +205,7 @@ impl Writer<'_> {
         let named = self.recipients.unwrap_or(&document.recipients);
         let mut recipients: Vec<Recipient> = self.identities.recipients().collect();
         for text in named {
-            let recipient: Recipient = text.parse().map_err(|_| {
-                StoreError::Settings(format!(
-                    "`{text}` is no recipient that a store can be encrypted to; one is an age public key (age1…)"
-                ))
-            })?;
+            let recipient = recipient(text)?;
             if !recipients.contains(&recipient) {
                 recipients.push(recipient);
             }

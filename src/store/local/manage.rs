@@ -68,9 +68,13 @@ impl Manage for Secrets<'_> {
         if path.symlink_metadata().is_ok() {
             return Err(file::exists(&path).into());
         }
-        let identities = identity::find_or_make(self.settings, self.environ)?;
         let named = self.settings.list("recipients").unwrap_or_default();
         let recipients = [named, recipients].concat();
+        // Before an identity is made that nothing would be encrypted to.
+        for text in &recipients {
+            file::recipient(text)?;
+        }
+        let identities = identity::find_or_make(self.settings, self.environ)?;
         let writer = Writer {
             path: &path,
             identities: &identities,
