@@ -1,6 +1,6 @@
 //! The verbs that change a store: `init`, `add`, `update`, `rm`.
 
-use super::input::{fields, whole};
+use super::input::{fields, refuse_assignment, whole};
 use super::{Add, Init, Io, Remove, Update};
 use crate::store::manage::{Change, Existing, LONGEST_DESCRIPTION, Manage, ManageError, Metadata, New, NewContent};
 use serde_json::json;
@@ -20,6 +20,7 @@ pub(super) fn add(store: &dyn Manage, add: Add, io: &mut Io<'_>) -> Result<(), M
     let description = add.description.unwrap_or_default();
     check_description(&description)?;
     let name = &add.name;
+    refuse_assignment(name)?;
     // Before anybody types a value.
     let existing = match store.check_new(name) {
         Ok(()) => Existing::Refuse,
@@ -38,6 +39,7 @@ pub(super) fn update(store: &dyn Manage, update: Update, io: &mut Io<'_>) -> Res
     if let Some(description) = &update.description {
         check_description(description)?;
     }
+    refuse_assignment(&update.name)?;
     // Before anybody types a value.
     store.show(&update.name)?;
     let value = update.value;

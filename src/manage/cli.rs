@@ -119,7 +119,7 @@ fn input() -> [Arg; 3] {
             .long("fields")
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
-            .help("Take all fields from this file, a JSON object of strings; `-` is standard input"),
+            .help("Take all fields from this file, JSON of strings or dotenv; `-` is standard input"),
     ]
 }
 

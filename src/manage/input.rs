@@ -2,6 +2,7 @@
 
 use super::{Input, Io};
 use crate::secret::Secret;
+use crate::spec::dotenv;
 use crate::store::manage::{Content, LARGEST_VALUE, ManageError};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use std::ffi::{OsStr, OsString};
@@ -22,12 +23,21 @@ impl Input {
         if !self.argument {
             return Ok(());
         }
-        Err(ManageError::Usage(
-            "a value is never an argument, which every user of this machine could read; give it on standard input, \
-             with --file FILE, or at the prompt"
-                .into(),
-        ))
+        Err(value_typed())
     }
+}
+
+/// `NAME=VALUE`, as other tools have it. No name has a `=`, and an error about one would show the value.
+pub(super) fn refuse_assignment(name: &str) -> Result<(), ManageError> {
+    if name.contains('=') { Err(value_typed()) } else { Ok(()) }
+}
+
+fn value_typed() -> ManageError {
+    ManageError::Usage(
+        "a value is never an argument, which every user of this machine could read; give it on standard input, with \
+         --file FILE, or at the prompt"
+            .into(),
+    )
 }
 
 /// All of a secret's value.
@@ -136,28 +146,61 @@ fn ask(name: &str, io: &mut Io<'_>) -> Result<Secret, ManageError> {
     Ok(value)
 }
 
-/// A JSON object of strings. Its errors name a place and never a value.
+/// A JSON object of strings, which begins with `{`, or else a dotenv file. Errors name a place and
+/// never a value.
 #[allow(clippy::disallowed_methods, reason = "the file's text is parsed into the values of its fields")]
 fn fields_file(text: &Secret, path: &Path) -> Result<Vec<(String, Secret)>, ManageError> {
-    let mut strings = Strings { fields: Vec::new(), repeated: None };
-    let mut reader = serde_json::Deserializer::from_slice(text.expose());
-    let read = reader.deserialize_map(&mut strings).and_then(|()| reader.end());
-    read.map_err(|error| {
-        ManageError::Usage(match &strings.repeated {
-            Some(key) => format!("{}: it has the field {key:?} twice", path.display()),
-            None => format!(
-                "{}: it is no JSON object of strings, at line {}, column {}",
-                path.display(),
-                error.line(),
-                error.column()
-            ),
-        })
-    })?;
-    if strings.fields.is_empty() {
+    let text = text.expose();
+    let fields = match text.trim_ascii_start().first() {
+        Some(b'{') => json_fields(text, path),
+        _ => dotenv_fields(text, path),
+    }?;
+    if fields.is_empty() {
         return Err(ManageError::Usage(format!("{}: it has no fields", path.display())));
     }
-    strings.fields.iter().try_for_each(|(key, _)| check_field(key))?;
-    Ok(strings.fields)
+    fields.iter().try_for_each(|(key, _)| check_field(key))?;
+    Ok(fields)
+}
+
+fn dotenv_fields(text: &[u8], path: &Path) -> Result<Vec<(String, Secret)>, ManageError> {
+    let (assignments, errors) = dotenv::parse(text);
+    let mut fields: Vec<(String, Secret)> = Vec::with_capacity(assignments.len());
+    let mut repeated = None;
+    for dotenv::Assignment { name, value, .. } in assignments {
+        if fields.iter().any(|(other, _)| *other == name) {
+            repeated = Some(name.clone());
+        }
+        fields.push((name, Secret::from(value)));
+    }
+    match (errors.first(), repeated) {
+        (Some(error), _) => {
+            let line = 1 + text[..error.at].iter().filter(|&&byte| byte == b'\n').count();
+            let message = format!("{}: line {line}: {}", path.display(), error.message);
+            Err(ManageError::Usage(format!("{message}; a JSON object of strings is fine too")))
+        }
+        (None, Some(key)) => Err(repeated_field(&key, path)),
+        (None, None) => Ok(fields),
+    }
+}
+
+fn repeated_field(key: &str, path: &Path) -> ManageError {
+    ManageError::Usage(format!("{}: it has the field {key:?} twice", path.display()))
+}
+
+fn json_fields(text: &[u8], path: &Path) -> Result<Vec<(String, Secret)>, ManageError> {
+    let mut strings = Strings { fields: Vec::new(), repeated: None };
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let read = reader.deserialize_map(&mut strings).and_then(|()| reader.end());
+    match (read, strings.repeated) {
+        (Ok(()), _) => Ok(strings.fields),
+        (Err(_), Some(key)) => Err(repeated_field(&key, path)),
+        (Err(error), None) => Err(ManageError::Usage(format!(
+            "{}: it is no JSON object of strings, at line {}, column {}",
+            path.display(),
+            error.line(),
+            error.column()
+        ))),
+    }
 }
 
 struct Strings {

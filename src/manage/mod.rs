@@ -80,7 +80,7 @@ pub(crate) struct Input {
     pub(crate) file: Option<PathBuf>,
     /// KEY=@FILE, KEY=@- or KEY.
     pub(crate) fields: Vec<OsString>,
-    /// A JSON object of strings; `-` is standard input.
+    /// A JSON object of strings or dotenv; `-` is standard input.
     pub(crate) fields_file: Option<PathBuf>,
     /// Somebody wrote a value on the command line.
     pub(crate) argument: bool,
@@ -264,11 +264,11 @@ mod tests {
     }
 
     #[test]
-    fn init_refuses_a_recipient_that_is_none_and_leaves_no_store() {
+    fn init_refuses_a_recipient_that_is_none_and_leaves_nothing() {
         let mut world = World::around(Fixture::empty());
         let error = world.error(&["init", "--recipient", "age1nope"]);
         assert!(error.contains("`age1nope`"), "{error}");
-        assert!(!world.fixture.directory.join("secrets.age").exists());
+        assert_eq!(std::fs::read_dir(&world.fixture.directory).unwrap().count(), 0, "an identity or a lock is left");
         assert!(world.text(&["init"], "").contains("age1"));
     }
 
@@ -305,6 +305,8 @@ mod tests {
             &["update", "n", "hunter2", "--description", "d"],
             &["add", "m", "--field", "KEY=hunter2"],
             &["update", "n", "--field", "KEY=hunter2"],
+            &["add", "m=hunter2"],
+            &["update", "n=hunter2"],
         ] {
             let error = world.error(arguments);
             assert!(error.contains("never an argument") && !error.contains("hunter2"), "{error}");
@@ -330,16 +332,30 @@ mod tests {
     }
 
     #[test]
+    fn a_dotenv_file_is_fields_too() {
+        let mut world = World::with(&[]);
+        world.run(&["add", "db", "--fields", "-"], b"# c\nexport USER=amy\nPASS=\"p\\n#\" # c\nRAW='\xff'\n").unwrap();
+        assert_eq!(world.json(&["show", "db", "--json"])["fields"], json!(["USER", "PASS", "RAW"]));
+        assert_eq!(world.run(&["get", "db#PASS"], b"").unwrap(), b"p\n#");
+        assert_eq!(world.run(&["get", "db#RAW"], b"").unwrap(), b"\xff");
+    }
+
+    #[test]
     fn fields_that_make_no_sense_are_refused_without_their_values() {
         let mut world = World::with(&[("n", b"1")]);
         for (text, word) in [
             (r#"{"a": 5}"#, "line 1"),
-            (r#"["hunter2"]"#, "object of strings"),
-            (r#""hunter2""#, "object of strings"),
+            (r#"["hunter2"]"#, "line 1: a line has no `=`"),
+            ("\n# c\nhunter2\n", "line 3: a line has no `=`"),
+            ("A='hunter2", "line 1: a quoted value"),
+            ("A=hunter2\nA=x", "twice"),
+            ("=hunter2", "name is empty"),
+            (r#"{"a": ["hunter2"]}"#, "object of strings"),
             (r#"{"a": "hunter2", "a": "x"}"#, "twice"),
             (r#"{"a": "hunter2""#, "line 1"),
             (r#"{"": "hunter2"}"#, "no name of a field"),
             ("{}", "no fields"),
+            ("\n# c\n", "no fields"),
         ] {
             world.file("fields", text.as_bytes());
             let error = world.error(&["add", "m", "--fields", "DIR/fields"]);
