@@ -12,4 +12,6 @@ mod layers;
 mod look;
 mod readme;
 mod references;
+#[cfg(feature = "local")]
+mod secret;
 mod spec;
