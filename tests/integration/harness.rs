@@ -11,6 +11,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_inject");
+/// Where the local store and its identity are in a world.
+pub(crate) const STORE: &str = ".local/share/inject/secrets.age";
+pub(crate) const IDENTITY: &str = ".config/inject/identity";
 
 /// A directory that is removed when the test ends.
 pub(crate) struct World {
@@ -49,6 +52,36 @@ impl World {
 
     pub(crate) fn exists(&self, name: &str) -> bool {
         self.path(name).symlink_metadata().is_ok()
+    }
+
+    /// A world with an empty local store and its identity.
+    pub(crate) fn with_store() -> Self {
+        let world = Self::new();
+        world.secret(&["init"]).done().quiet();
+        world
+    }
+
+    /// `inject secret …`.
+    pub(crate) fn secret(&self, arguments: &[&str]) -> Inject {
+        self.inject(["secret"].iter().chain(arguments))
+    }
+
+    #[track_caller]
+    pub(crate) fn add(&self, name: &str, value: impl AsRef<[u8]>) {
+        assert_eq!(self.secret(&["add", name]).input(value).done().quiet().text(), "");
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, name: &str) -> Vec<u8> {
+        self.secret(&["get", name]).done().quiet().out
+    }
+
+    /// Of all secrets, sorted.
+    #[track_caller]
+    pub(crate) fn names(&self) -> Vec<String> {
+        let listed = self.secret(&["list", "--json"]).done().quiet();
+        let listed: Vec<serde_json::Value> = serde_json::from_slice(&listed.out).unwrap();
+        listed.iter().map(|secret| secret["name"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The binary, in this directory, with nothing in its environment but PATH and HOME.

@@ -9,6 +9,8 @@ mod environment;
 mod files;
 mod launch;
 mod layers;
+#[cfg(feature = "local")]
+mod local;
 mod look;
 mod readme;
 mod references;

@@ -1,6 +1,6 @@
 //! `inject secret …` as it is typed, in pipes and on a terminal.
 
-use crate::harness::{Inject, Outcome, World};
+use crate::harness::{IDENTITY, Inject, Outcome, STORE, World};
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -15,48 +15,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Child;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) const STORE: &str = ".local/share/inject/secrets.age";
-pub(crate) const IDENTITY: &str = ".config/inject/identity";
 /// Never to be seen but where `get` is told to write it.
 const CANARY: &str = "canary-hunter2";
-
-/// What the tests of a local store say most often.
-pub(crate) trait Secrets {
-    fn secret(&self, arguments: &[&str]) -> Inject;
-    fn add(&self, name: &str, value: impl AsRef<[u8]>);
-    fn get(&self, name: &str) -> Vec<u8>;
-    fn names(&self) -> Vec<String>;
-}
-
-impl Secrets for World {
-    fn secret(&self, arguments: &[&str]) -> Inject {
-        self.inject(["secret"].iter().chain(arguments))
-    }
-
-    #[track_caller]
-    fn add(&self, name: &str, value: impl AsRef<[u8]>) {
-        let done = self.secret(&["add", name]).input(value).done().quiet();
-        assert_eq!(done.text(), "");
-    }
-
-    #[track_caller]
-    fn get(&self, name: &str) -> Vec<u8> {
-        self.secret(&["get", name]).done().quiet().out
-    }
-
-    #[track_caller]
-    fn names(&self) -> Vec<String> {
-        let listed: Vec<Value> = serde_json::from_slice(&self.secret(&["list", "--json"]).done().quiet().out).unwrap();
-        listed.iter().map(|secret| secret["name"].as_str().unwrap().to_owned()).collect()
-    }
-}
-
-/// A world with an empty store in its home directory.
-pub(crate) fn with_store() -> World {
-    let world = World::new();
-    world.secret(&["init"]).done().quiet();
-    world
-}
 
 /// Every file below the world's directory with its bytes.
 fn tree(world: &World) -> Vec<(String, Vec<u8>)> {
@@ -124,7 +84,7 @@ fn init_speaks_json() {
 
 #[test]
 fn init_leaves_what_exists_as_it_is() {
-    let world = with_store();
+    let world = World::with_store();
     world.add("n", "1");
     refused(&world, world.secret(&["init"]), &[STORE, "exists"]);
     assert_eq!(world.get("n"), b"1");
@@ -157,7 +117,7 @@ fn a_store_that_is_not_there_is_not_made_by_the_way() {
 
 #[test]
 fn a_value_is_kept_byte_for_byte() {
-    let world = with_store();
+    let world = World::with_store();
     let every: Vec<u8> = (0..=255).collect();
     let largest = vec![b'\xff'; 1 << 20];
     let values: [&[u8]; 7] = [b"", b"plain", b"line\n", b"\n\n", b"\0", &every, &largest];
@@ -175,7 +135,7 @@ fn a_value_is_kept_byte_for_byte() {
 
 #[test]
 fn a_value_has_at_most_a_mebibyte() {
-    let world = with_store();
+    let world = World::with_store();
     let larger = vec![b'x'; (1 << 20) + 1];
     world.file("value", &larger);
     refused(&world, world.secret(&["add", "n"]).input(&larger), &["1 MiB"]);
@@ -187,7 +147,7 @@ fn a_value_has_at_most_a_mebibyte() {
 
 #[test]
 fn fields_come_from_files_and_standard_input() {
-    let world = with_store();
+    let world = World::with_store();
     world.file("password", "p\n\u{fc}");
     let fields = ["--field", "user=@-", "--field", "password=@password"];
     world.secret(&[&["add", "db"][..], &fields].concat()).input(b"amy\xff").done().quiet();
@@ -200,7 +160,7 @@ fn fields_come_from_files_and_standard_input() {
 
 #[test]
 fn fields_come_from_one_file_of_json_or_dotenv() {
-    let world = with_store();
+    let world = World::with_store();
     world
         .file("fields", " \n{\"user\": \"amy\", \"a/b\": \"\\u00fc\"}")
         .file("env", "# c\nexport A='1 2'\nB=\"x\\ny\" # c\n");
@@ -226,7 +186,7 @@ fn fields_come_from_one_file_of_json_or_dotenv() {
 
 #[test]
 fn a_value_on_the_command_line_is_refused_and_not_shown() {
-    let world = with_store();
+    let world = World::with_store();
     world.add("old", "1");
     let (field, assignment, old) = (format!("KEY={CANARY}"), format!("n={CANARY}"), format!("old={CANARY}"));
     for arguments in [
@@ -245,7 +205,7 @@ fn a_value_on_the_command_line_is_refused_and_not_shown() {
 
 #[test]
 fn a_name_that_is_taken_is_replaced_only_by_intent() {
-    let world = with_store();
+    let world = World::with_store();
     world.secret(&["add", "n", "--description", "old"]).input("1").done().quiet();
     refused(&world, world.secret(&["add", "n"]).input(CANARY), &["`n`", "--replace", "update"]);
     refused(&world, world.secret(&["add", "n", "--replace"]).input(CANARY), &["--yes"]);
@@ -258,7 +218,7 @@ fn a_name_that_is_taken_is_replaced_only_by_intent() {
 
 #[test]
 fn names_and_descriptions_have_rules() {
-    let world = with_store();
+    let world = World::with_store();
     for name in ["", "a b", "__", "a.b", "a/b", "\u{fc}", &"x".repeat(111)] {
         refused(&world, world.secret(&["add", name]).input(CANARY), &["a secret's name"]);
     }
@@ -270,7 +230,7 @@ fn names_and_descriptions_have_rules() {
 
 #[test]
 fn get_writes_the_value_or_one_field_and_nothing_else() {
-    let world = with_store();
+    let world = World::with_store();
     world.add("n", "{\"a\": 1}");
     world.secret(&["add", "f", "--fields", "-"]).input("A=1\nB=2").done().quiet();
     assert_eq!(world.get("n"), b"{\"a\": 1}");
@@ -282,7 +242,7 @@ fn get_writes_the_value_or_one_field_and_nothing_else() {
 
 #[test]
 fn list_and_show_tell_all_but_the_value() {
-    let world = with_store();
+    let world = World::with_store();
     let seconds = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let begun = seconds();
     world
@@ -326,7 +286,7 @@ fn list_and_show_tell_all_but_the_value() {
 
 #[test]
 fn update_changes_what_it_is_given_and_nothing_else() {
-    let world = with_store();
+    let world = World::with_store();
     world.secret(&["add", "n", "--description", "old"]).input("1").done().quiet();
     let created = shown(&world, "n")["created"].clone();
     world.secret(&["update", "n"]).input("2").done().quiet();
@@ -344,7 +304,7 @@ fn update_changes_what_it_is_given_and_nothing_else() {
 
 #[test]
 fn rm_removes_all_that_are_named_or_none() {
-    let world = with_store();
+    let world = World::with_store();
     for name in ["a", "b", "c"] {
         world.add(name, "1");
     }
@@ -382,7 +342,7 @@ fn the_store_is_the_one_that_was_said_last_by_the_nearest() {
 
 #[test]
 fn failures_have_stable_codes() {
-    let world = with_store();
+    let world = World::with_store();
     world.add("n", "1");
     for (arguments, code) in [
         (&["get", "x"][..], "not_found"),
@@ -474,7 +434,7 @@ impl Typist {
 
 #[test]
 fn get_refuses_a_terminal_unless_it_may_reveal() {
-    let world = with_store();
+    let world = World::with_store();
     world.add("n", CANARY);
     let (done, seen) = Typist::sit_down(world.secret(&["get", "n"]), [1]).leave();
     done.fails(125, &["terminal", "--reveal"]);
@@ -486,7 +446,7 @@ fn get_refuses_a_terminal_unless_it_may_reveal() {
 
 #[test]
 fn a_value_is_typed_twice_and_never_seen() {
-    let world = with_store();
+    let world = World::with_store();
     let mut typist = Typist::sit_down(world.secret(&["add", "n"]), [0]);
     typist.at("Value of n: ", &format!("{CANARY}\n")).at("Again: ", &format!("{CANARY}\n"));
     let (done, seen) = typist.leave();
@@ -507,7 +467,7 @@ fn a_value_is_typed_twice_and_never_seen() {
 
 #[test]
 fn an_interrupt_at_the_prompt_ends_by_it_and_leaves_the_terminal_as_it_was() {
-    let world = with_store();
+    let world = World::with_store();
     let before = tree(&world);
     // As typed: ^C, ^\.
     for (key, signal) in [("\x03", libc::SIGINT), ("\x1c", libc::SIGQUIT)] {
@@ -524,7 +484,7 @@ fn an_interrupt_at_the_prompt_ends_by_it_and_leaves_the_terminal_as_it_was() {
 
 #[test]
 fn a_change_for_good_is_confirmed_on_a_terminal() {
-    let world = with_store();
+    let world = World::with_store();
     world.add("n", "1");
     for answer in ["n\n", "\n", "no\n", "\x04"] {
         let mut typist = Typist::sit_down(world.secret(&["rm", "n"]), [0]);
