@@ -64,14 +64,17 @@ impl EnvBlock {
         self.passed.iter().copied().chain(entries).collect()
     }
 
-    /// Each entry's name and size, for a report on what is too big.
-    pub(crate) fn sizes(&self) -> Vec<(String, usize)> {
-        let name = |entry: &CStr| {
-            let bytes = entry.to_bytes();
-            let end = bytes.iter().position(|&byte| byte == b'=').unwrap_or(bytes.len());
-            (String::from_utf8_lossy(&bytes[..end]).into_owned(), entry.count_bytes() + 1)
-        };
-        self.table().into_iter().map(name).collect()
+    /// How many entries there are, and the bytes of all of them.
+    pub(crate) fn total(&self) -> (usize, usize) {
+        let passed: usize = self.passed.iter().map(|entry| entry.count_bytes() + 1).sum();
+        (self.passed.len() + self.ends.len(), passed + self.entries.len())
+    }
+
+    /// The name and the bytes of the largest entry.
+    pub(crate) fn largest(&self) -> Option<(String, usize)> {
+        let largest = self.table().into_iter().max_by_key(|entry| entry.count_bytes())?;
+        let name = largest.to_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
+        Some((String::from_utf8_lossy(name).into_owned(), largest.count_bytes() + 1))
     }
 }
 

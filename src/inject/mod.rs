@@ -206,10 +206,9 @@ fn strings(
 /// All strings and their pointers share a quarter of the stack limit, at least 128 KiB and at most
 /// 6 MiB (execve(2), "Limits on size of arguments and environment").
 fn check_total(block: &EnvBlock, arguments: &[CString]) -> Option<Failure> {
-    let sizes = block.sizes();
+    let (entries, bytes) = block.total();
     let words: usize = arguments.iter().map(|argument| argument.count_bytes() + 1).sum();
-    let strings = words + sizes.iter().map(|(_, size)| size).sum::<usize>();
-    let total = strings + (sizes.len() + arguments.len() + 2) * size_of::<usize>();
+    let total = words + bytes + (entries + arguments.len() + 2) * size_of::<usize>();
     if total <= 128 << 10 {
         return None;
     }
@@ -218,7 +217,7 @@ fn check_total(block: &EnvBlock, arguments: &[CString]) -> Option<Failure> {
     if total <= limit {
         return None;
     }
-    let (name, size) = sizes.iter().max_by_key(|(_, size)| *size)?;
+    let (name, size) = block.largest()?;
     let message = format!(
         "arguments and environment have {total} bytes, and the kernel takes {limit} (a quarter of the stack limit); \
          the largest is the variable {name} with {size}; use files instead"

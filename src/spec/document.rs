@@ -128,7 +128,9 @@ impl Json<'_> {
 
     fn table(&mut self, members: Members<'_>, at: usize, depth: usize) -> Result<Data, Flaw> {
         let mut table: Vec<(Key, Node)> = Vec::with_capacity(members.0.len());
-        let mut seen = BTreeSet::new();
+        let mut names: Vec<&str> = members.0.iter().map(|(name, _)| name.as_ref()).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).any(|pair| pair[0] == pair[1]);
         let mut end = at + 1;
         for (name, raw) in members.0 {
             // Between the last value and this key stand blanks and a comma only.
@@ -136,10 +138,13 @@ impl Json<'_> {
             let key = Key { name: name.into_owned(), at: end + gap };
             let node = self.node(raw, depth + 1)?;
             end = node.at + raw.get().len();
-            if !seen.insert(key.name.clone()) {
+            table.push((key, node));
+        }
+        if twice {
+            let mut seen = BTreeSet::new();
+            for (key, _) in table.iter().filter(|(key, _)| !seen.insert(&key.name)) {
                 self.flaws.push(Flaw { at: key.at, message: format!("the key `{}` stands twice", key.name) });
             }
-            table.push((key, node));
         }
         Ok(Data::Table(table))
     }

@@ -38,7 +38,7 @@ pub(super) struct Entry {
     pub(super) details: Details,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Details {
     pub(super) description: String,
     /// RFC 3339, as is `updated`.
@@ -144,12 +144,13 @@ impl Entries {
 
 impl Entry {
     pub(super) fn metadata(&self, name: &str) -> Metadata {
+        let Details { description, created, updated, creator } = self.details.clone();
         Metadata {
             name: name.to_owned(),
-            description: self.details.description.clone(),
-            created: self.details.created.clone(),
-            updated: self.details.updated.clone(),
-            creator: self.details.creator.clone(),
+            description,
+            updated: if updated.is_empty() { created.clone() } else { updated },
+            created,
+            creator,
             fields: match &self.content {
                 Content::Bytes(_) => None,
                 Content::Fields(fields) => Some(fields.iter().map(|(name, _)| name.clone()).collect()),
@@ -503,7 +504,9 @@ impl Serialize for Entry {
         }
         let Details { description, created, updated, creator } = &self.details;
         let details = [("description", description), ("created", created), ("updated", updated), ("creator", creator)];
-        for (name, text) in details.into_iter().filter(|(_, text)| !text.is_empty()) {
+        // Every launch reads past what stands here: what says nothing is left out.
+        let says = |(name, text): &(&str, &String)| !text.is_empty() && !(*name == "updated" && *text == created);
+        for (name, text) in details.into_iter().filter(says) {
             map.serialize_entry(name, text)?;
         }
         map.end()

@@ -165,8 +165,9 @@ fn read(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
             )));
         }
     }
-    // Sized once: a buffer that grows leaves copies.
-    let mut text = Zeroizing::new(Vec::with_capacity(LARGEST + 64));
+    // Sized once: a buffer that grows leaves copies. The end shows in what is left over.
+    let expected = if metadata.is_file() { metadata.len().min(LARGEST as u64) as usize } else { LARGEST };
+    let mut text = Zeroizing::new(Vec::with_capacity(expected + 64));
     file.take(LARGEST as u64 + 1).read_to_end(&mut text).map_err(|error| unavailable(path, "read", &error))?;
     if text.len() > LARGEST {
         return Err(StoreError::TooBig(format!(
