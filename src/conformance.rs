@@ -9,7 +9,7 @@
 
 mod strict;
 
-use crate::reference::{Absent, Body, Hole};
+use crate::reference::{Body, Hole};
 use crate::secret::Secret;
 use crate::spec::document::{self, Data, Key, Node};
 use crate::spec::{Item, Spec, Text};
@@ -584,13 +584,7 @@ fn resolve_entry(
 fn slots(template: &Template<Hole>, number: &mut dyn FnMut(&Body) -> Source) -> Template<Slot> {
     let part = |part: &Part<Hole>| match part {
         Part::Text(text) => Part::Text(text.clone()),
-        Part::Hole(hole) => Part::Hole(Slot {
-            source: number(&hole.body),
-            field: None,
-            filters: Vec::new(),
-            absent: Absent::Fail,
-            shown: hole.to_string(),
-        }),
+        Part::Hole(hole) => Part::Hole(Slot { source: number(&hole.body), hole: hole.clone() }),
     };
     Template { parts: template.parts.iter().map(part).collect() }
 }
@@ -772,15 +766,14 @@ fn warnings(warnings: &[Warning]) -> Vec<Json> {
 /// The cases are read as a configuration is, members in their order.
 impl Node {
     fn null() -> &'static Self {
-        static NULL: Node = Node { at: 0, data: Data::Null };
-        &NULL
+        const { &Node { at: 0, data: Data::Null } }
     }
 
     /// A member; null where there is none.
     fn get(&self, name: &str) -> &Self {
         match &self.data {
             Data::Table(members) => {
-                members.iter().find(|(key, _)| key.name == name).map_or(Self::null(), |(_, member)| member)
+                members.iter().find(|(key, _)| &*key.name == name).map_or(Self::null(), |(_, member)| member)
             }
             _ => Self::null(),
         }
@@ -809,7 +802,7 @@ impl Node {
             Data::Number(number) => serde_json::from_str(number).unwrap(),
             Data::Text(text) => json!(text),
             Data::List(items) => items.iter().map(Self::json).collect(),
-            Data::Table(members) => members.iter().map(|(key, member)| (key.name.clone(), member.json())).collect(),
+            Data::Table(members) => members.iter().map(|(key, member)| (key.name.to_string(), member.json())).collect(),
         }
     }
 }
@@ -819,7 +812,7 @@ fn node(text: &str) -> Node {
 }
 
 fn document_of(members: &[(&str, Node)]) -> Node {
-    let key = |name: &str| Key { name: name.to_owned(), at: 0 };
+    let key = |name: &str| Key { name: name.into(), at: 0 };
     Node { at: 0, data: Data::Table(members.iter().map(|(name, node)| (key(name), node.clone())).collect()) }
 }
 

@@ -164,13 +164,29 @@ pub(crate) struct Place {
     pub(crate) layer: Rc<Layer>,
     /// Bytes into the layer's text.
     pub(crate) at: Option<usize>,
-    /// `secret_map.DB_PASSWORD`, or the name alone where the layer says the rest.
-    pub(crate) item: String,
+    /// `secret_map`, or nothing where the layer says enough.
+    pub(crate) section: &'static str,
+    /// `DB_PASSWORD`.
+    pub(crate) item: Rc<str>,
 }
 
 impl Place {
-    pub(crate) fn of(layer: &Rc<Layer>, at: Option<usize>, item: impl Into<String>) -> Self {
-        Self { layer: Rc::clone(layer), at, item: item.into() }
+    pub(crate) fn of(layer: &Rc<Layer>, at: Option<usize>, item: impl Into<Rc<str>>) -> Self {
+        Self { layer: Rc::clone(layer), at, section: "", item: item.into() }
+    }
+
+    /// Another position in the same item.
+    pub(crate) fn at(&self, at: usize) -> Self {
+        Self { at: Some(at), ..self.clone() }
+    }
+
+    /// `secret_map.DB_PASSWORD`, or the item alone.
+    pub(crate) fn name(&self) -> String {
+        match (self.section, &*self.item) {
+            ("", item) => item.to_owned(),
+            (section, "") => section.to_owned(),
+            (section, item) => format!("{section}.{item}"),
+        }
     }
 
     /// As [`Layer::line_column`].
@@ -189,10 +205,11 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.item.is_empty(), self.at) {
+        let name = self.name();
+        match (name.is_empty(), self.at) {
             (true, _) => out.write_str(&self.position()),
-            (false, Some(_)) => write!(out, "{} ({})", self.item, self.position()),
-            (false, None) => write!(out, "{} {}", self.layer.name, self.item),
+            (false, Some(_)) => write!(out, "{name} ({})", self.position()),
+            (false, None) => write!(out, "{} {name}", self.layer.name),
         }
     }
 }

@@ -80,8 +80,8 @@ fn nodes_stand_where_they_say(text: &str, node: &Node, format: Format) {
             for (key, value) in members {
                 let begins = at(key.at);
                 match format {
-                    Format::Json => assert_eq!(string(begins), key.name),
-                    Format::Toml => assert!(begins.starts_with(['"', '\'']) || begins.starts_with(&key.name)),
+                    Format::Json => assert_eq!(string(begins), *key.name),
+                    Format::Toml => assert!(begins.starts_with(['"', '\'']) || begins.starts_with(&*key.name)),
                 }
                 nodes_stand_where_they_say(text, value, format);
             }
@@ -99,7 +99,7 @@ fn is_what_others_read(text: &str, root: &Node) {
             Data::Number(number) => serde_json::from_str(number).unwrap(),
             Data::Text(text) => text.as_str().into(),
             Data::List(items) => items.iter().map(value).collect(),
-            Data::Table(members) => members.iter().map(|(key, node)| (key.name.clone(), value(node))).collect(),
+            Data::Table(members) => members.iter().map(|(key, node)| (key.name.to_string(), value(node))).collect(),
         }
     }
     if let Ok(other) = serde_json::from_str::<serde_json::Value>(text) {
@@ -179,13 +179,8 @@ fn renders_to_its_texts_and_values(template: &Template<Hole>) {
             Part::Hole(hole) => {
                 let source = number % VALUES.len();
                 expected.extend_from_slice(VALUES[source]);
-                Part::Hole(Slot {
-                    source: Source::Request(source),
-                    field: None,
-                    filters: Vec::new(),
-                    absent: hole.absent.clone(),
-                    shown: hole.to_string(),
-                })
+                let hole = Hole { absent: hole.absent.clone(), ..Hole::plain(hole.body.clone()) };
+                Part::Hole(Slot { source: Source::Request(source), hole })
             }
         });
     }

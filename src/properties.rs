@@ -224,7 +224,7 @@ fn rendered(text: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
             let shown = crate::reference::Hole::to_string(&hole);
             let number = shown.trim_start_matches("$<s:").trim_end_matches('>').parse().unwrap();
             let source = Source::Request(number);
-            Part::Hole(Slot { source, field: hole.field, filters: hole.filters, absent: hole.absent, shown })
+            Part::Hole(Slot { source, hole })
         }
     };
     let parts = Template::scan(text, Scan::Every).unwrap().parts.into_iter().map(slot).collect();

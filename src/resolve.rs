@@ -75,7 +75,7 @@ fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
     for (place, template) in entries.chain(targets) {
         for slot in template.holes() {
             let Source::Request(number) = slot.source else { continue };
-            let failure = match (&answers[number], &slot.absent) {
+            let failure = match (&answers[number], &slot.hole.absent) {
                 (Answer::Value(_) | Answer::StoreFailed, _) | (Answer::Absent, Absent::Default(_)) => continue,
                 (Answer::Failed(error), _) => Failure::new(error.code(), place, error),
                 (Answer::Absent, Absent::Explain(text)) => Failure::new(Code::NotFound, place, text),
@@ -85,7 +85,7 @@ fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
                     Failure::new(Code::NotFound, place, message)
                 }
             };
-            failures.push(failure.about(&slot.shown));
+            failures.push(failure.about(&slot.hole));
         }
     }
 }

@@ -28,11 +28,8 @@ pub(crate) enum Part<H> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) source: Source,
-    pub(crate) field: Option<String>,
-    pub(crate) filters: Vec<Filter>,
-    pub(crate) absent: Absent,
-    /// As a report shows it.
-    pub(crate) shown: String,
+    /// What was written, which says what of the source is wanted.
+    pub(crate) hole: Hole,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -313,7 +310,7 @@ impl Template<Slot> {
                 Part::Text(text) => pieces.push(Piece::Borrowed(text)),
                 Part::Hole(slot) => match slot.pick(fill(slot.source)) {
                     Ok(piece) => pieces.push(piece),
-                    Err(error) => errors.push((slot.shown.clone(), error)),
+                    Err(error) => errors.push((slot.hole.to_string(), error)),
                 },
             }
         }
@@ -343,17 +340,17 @@ impl Slot {
         let (found, typed) = match self.find(value)? {
             Some(found) => found,
             None => {
-                return match &self.absent {
+                return match &self.hole.absent {
                     Absent::Default(default) => Ok(Piece::Borrowed(default)),
                     Absent::Explain(text) => Err(RenderError::Explained(text.clone())),
-                    Absent::Fail => Err(match (&self.field, value) {
+                    Absent::Fail => Err(match (&self.hole.field, value) {
                         (Some(field), Some(_)) => RenderError::NoSuchField(field.clone()),
                         _ => RenderError::NotFound,
                     }),
                 };
             }
         };
-        let mut filters = self.filters.as_slice();
+        let mut filters = self.hole.filters.as_slice();
         let mut piece = found;
         if typed {
             match filters.split_first() {
@@ -371,7 +368,7 @@ impl Slot {
     /// The field that is wanted, and whether it is JSON text.
     #[allow(clippy::disallowed_methods, reason = "rendering is what exposes values to templates")]
     fn find<'v>(&self, value: Option<&'v Value>) -> Result<Option<(Piece<'v>, bool)>, RenderError> {
-        Ok(match (value, &self.field) {
+        Ok(match (value, &self.hole.field) {
             (None, _) => None,
             (Some(Value::Bytes(secret)), None) => Some((Piece::Borrowed(secret.expose()), false)),
             (Some(Value::Bytes(secret)), Some(field)) => {
@@ -535,13 +532,9 @@ mod tests {
     }
 
     fn render(filters: &[Filter], field: Option<&str>, value: &Value) -> Result<Vec<u8>, RenderError> {
-        let slot = Slot {
-            source: Source::Request(0),
-            field: field.map(str::to_owned),
-            filters: filters.to_vec(),
-            absent: Absent::Fail,
-            shown: String::new(),
-        };
+        let hole = Hole::plain(Body::Entry(String::new()));
+        let hole = Hole { field: field.map(str::to_owned), filters: filters.to_vec(), ..hole };
+        let slot = Slot { source: Source::Request(0), hole };
         let template = Template { parts: vec![Part::Text(b"<".to_vec()), Part::Hole(slot)] };
         let rendered = template.render(&|_| Some(value)).map_err(|mut errors| errors.remove(0).1)?;
         Ok(rendered.expose()[1..].to_vec())

@@ -45,7 +45,7 @@ fn the_strict_dialect_resolves_all_that_tapis_resolves_and_never_hands_on_a_refe
 fn pod(input: &Input<'_>) -> Result<Spec, Refused> {
     let Data::Table(configs) = &input.case.get("config").data else { return Err(Refused) };
     let mount = |text: &str| document_of(&[("type", node("ephemeral")), ("config_content", node(text))]);
-    let mounts = configs.iter().map(|(path, text)| Ok((path.name.as_str(), mount(text.text()?))));
+    let mounts = configs.iter().map(|(path, text)| Ok((&*path.name, mount(text.text()?))));
     let mounts = document_of(&mounts.collect::<Result<Vec<_>, Refused>>()?);
     let pod = ["pod_id", "stack_id", "networking"].map(|name| (name, input.case.get("pod").get(name)));
     let maps = ["secret_map", "environment_variables"].map(|name| (name, input.case.get(name)));

@@ -1,7 +1,7 @@
 //! The verbs that look into a store: `get`, `list`, `show`.
 
 use super::{Get, Io, List, Show};
-use crate::reference::Absent;
+use crate::reference::{Body, Hole};
 use crate::store::manage::{Manage, ManageError, Metadata};
 use crate::template::{Part, Slot, Source, Template, Value};
 
@@ -18,8 +18,8 @@ pub(super) fn get(store: &dyn Manage, get: Get, io: &mut Io<'_>) -> Result<(), M
         None => (&*get.name, None),
     };
     let value = Value::from(store.value(name)?);
-    let slot =
-        Slot { source: Source::Request(0), field, filters: Vec::new(), absent: Absent::Fail, shown: String::new() };
+    let hole = Hole { field, ..Hole::plain(Body::Entry(name.to_owned())) };
+    let slot = Slot { source: Source::Request(0), hole };
     let picked = Template { parts: vec![Part::Hole(slot)] }.render(&|_| Some(&value));
     match picked {
         Ok(secret) => io.write(secret.expose()),

@@ -19,6 +19,7 @@ use crate::spec::{FileItem, Item, Mount, Spec, Text};
 use crate::store::{Kind, Settings};
 use crate::template::{Part, Scan, Slot, Source, Template};
 use crate::users;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, OsString};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub(crate) struct StorePlan {
     pub(crate) settings: Settings,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RequestPlan {
     pub(crate) store: usize,
     pub(crate) address: Address,
@@ -155,34 +157,32 @@ pub(crate) struct Options {
     pub(crate) needs_command: bool,
 }
 
-pub(crate) fn build(spec: Spec, options: &Options, environ: &Environ) -> Result<Plan, Stop> {
-    let mut planner = Planner {
-        failures: Vec::new(),
+pub(crate) fn build(mut spec: Spec, options: &Options, environ: &Environ) -> Result<Plan, Stop> {
+    let failures = std::mem::take(&mut spec.failures);
+    let planner = Planner {
+        failures,
         warnings: Vec::new(),
         stores: stores::Stores::default(),
-        requests: Vec::new(),
         numbers: BTreeMap::new(),
-        order: BTreeMap::new(),
+        order: Vec::new(),
         tapis: None,
-        spec,
+        spec: &spec,
         options,
         environ,
     };
-    planner.failures.append(&mut planner.spec.failures);
     planner.build()
 }
 
 struct Planner<'a> {
-    spec: Spec,
+    spec: &'a Spec,
     options: &'a Options,
     environ: &'a Environ,
     failures: Vec<Failure>,
     warnings: Vec<Failure>,
     stores: stores::Stores,
-    requests: Vec<RequestPlan>,
-    numbers: BTreeMap<(usize, Address, Option<usize>), usize>,
+    numbers: BTreeMap<RequestPlan, usize>,
     /// Of the entries that are needed: the position in the map to that in the plan.
-    order: BTreeMap<usize, usize>,
+    order: Vec<Option<usize>>,
     /// Under the tapis dialect, the templates that it makes of the texts.
     tapis: Option<tapis::Templates>,
 }
@@ -204,11 +204,17 @@ struct Draft {
     conflict: Option<&'static [u8]>,
 }
 
-impl Planner<'_> {
+impl Draft {
+    fn new(kind: TargetKind, template: Template<Hole>, place: &Place, shadows: &[Place]) -> Self {
+        Self { kind, template, place: place.clone(), shadows: shadows.to_vec(), conflict: None }
+    }
+}
+
+impl<'a> Planner<'a> {
     fn build(mut self) -> Result<Plan, Stop> {
-        self.stores.check_all(&self.spec, &mut self.failures);
+        self.stores.check_all(self.spec, &mut self.failures);
         if self.options.dialect == Dialect::Tapis {
-            self.tapis = Some(tapis::templates(&self.spec, &mut self.failures, &mut self.warnings));
+            self.tapis = Some(tapis::templates(self.spec, &mut self.failures, &mut self.warnings));
         }
         let export = self.export();
         let inherited = inherit::Inherited::filter(self.options, self.environ);
@@ -241,13 +247,13 @@ impl Planner<'_> {
         }
         let nothing = targets.is_empty() && self.spec.secret_map.len() == 0 && !self.spec.looked_at.is_empty();
         let unused = (0..self.spec.secret_map.len())
-            .filter(|position| !self.order.contains_key(position))
+            .filter(|&position| self.order[position].is_none())
             .map(|position| self.spec.secret_map.at(position))
             .map(|(name, item)| (name.to_owned(), item.place.clone()))
             .collect();
         Ok(Plan {
             stores: self.stores.used(),
-            requests: self.requests,
+            requests: Self::requests(self.numbers),
             entries,
             targets,
             passed,
@@ -255,7 +261,7 @@ impl Planner<'_> {
             timeout: self.options.timeout,
             unused,
             export,
-            nothing_found: nothing.then_some(self.spec.looked_at),
+            nothing_found: nothing.then(|| self.spec.looked_at.clone()),
             warnings: self.warnings,
         })
     }
@@ -271,23 +277,19 @@ impl Planner<'_> {
 
     /// All that the command is to get, lowest precedence first.
     fn drafts(&mut self, export: Export, inherited: &inherit::Inherited) -> Vec<Draft> {
+        let spec = self.spec;
         let mut drafts = Drafts::default();
         if self.options.scan {
             self.draft_inherited(inherited, &mut drafts);
         }
         if matches!(export, Export::MapAlone | Export::Said(true)) {
-            for position in 0..self.spec.secret_map.len() {
-                let (name, item) = self.spec.secret_map.at(position);
-                drafts.lay(Draft {
-                    kind: TargetKind::Variable(name.as_bytes().to_vec()),
-                    template: Template { parts: vec![Part::Hole(Hole::plain(Body::Entry(name.to_owned())))] },
-                    place: item.place.clone(),
-                    shadows: item.shadows.clone(),
-                    conflict: None,
-                });
+            for (name, item) in spec.secret_map.iter() {
+                let template = Template { parts: vec![Part::Hole(Hole::plain(Body::Entry(name.to_owned())))] };
+                let kind = TargetKind::Variable(name.as_bytes().to_vec());
+                drafts.lay(name.as_bytes(), Draft::new(kind, template, &item.place, &item.shadows));
             }
         }
-        for (name, item) in self.spec.environment.take().iter() {
+        for (name, item) in spec.environment.iter() {
             let Some(template) = self.scan(item, name, Section::Environment) else { continue };
             let kind = if item.descriptor {
                 let (mode, owner) = (self.options.file_mode.unwrap_or(0o400), self.owner(None, &item.place));
@@ -295,29 +297,23 @@ impl Planner<'_> {
             } else {
                 TargetKind::Variable(name.as_bytes().to_vec())
             };
-            drafts.lay(Draft {
-                kind,
-                template,
-                place: item.place.clone(),
-                shadows: item.shadows.clone(),
-                conflict: None,
-            });
+            drafts.lay(name.as_bytes(), Draft::new(kind, template, &item.place, &item.shadows));
         }
         self.settle_conflicts(&mut drafts, inherited);
-        for (path, file) in self.spec.files.take().iter() {
+        for (path, file) in spec.files.iter() {
             self.draft_file(path, file, &mut drafts);
         }
-        for (path, mount) in self.spec.mounts.take().iter() {
+        for (path, mount) in spec.mounts.iter() {
             self.draft_mount(path, mount, &mut drafts);
         }
-        self.check_names(&drafts.list);
+        self.check_names(&drafts);
         drafts.list
     }
 
     /// Inherited variables that are templates.
-    fn draft_inherited(&mut self, inherited: &inherit::Inherited, drafts: &mut Drafts) {
+    fn draft_inherited(&mut self, inherited: &inherit::Inherited, drafts: &mut Drafts<'a>) {
         let layer = Rc::new(Layer::named("environment"));
-        let known = |name: &str| self.stores.is_known(name, &self.spec, self.environ);
+        let known = |name: &str| self.stores.is_known(name, self.spec, self.environ);
         let entry = |key: &str| self.spec.secret_map.get(key).is_some();
         for (name, value) in inherited.kept() {
             let place = Place::of(&layer, None, String::from_utf8_lossy(name));
@@ -329,13 +325,9 @@ impl Planner<'_> {
                 _ => continue,
             };
             match scanned {
-                Ok(template) => drafts.lay(Draft {
-                    kind: TargetKind::Variable(name.to_vec()),
-                    template,
-                    place,
-                    shadows: Vec::new(),
-                    conflict: None,
-                }),
+                Ok(template) => {
+                    drafts.lay(name, Draft::new(TargetKind::Variable(name.to_vec()), template, &place, &[]));
+                }
                 Err(errors) => {
                     for error in errors {
                         let message = format!("{}; --no-scan leaves inherited variables alone", error.what);
@@ -347,7 +339,7 @@ impl Planner<'_> {
     }
 
     /// What an injected name does to an inherited one.
-    fn settle_conflicts(&mut self, drafts: &mut Drafts, inherited: &inherit::Inherited) {
+    fn settle_conflicts(&mut self, drafts: &mut Drafts<'a>, inherited: &inherit::Inherited) {
         let inherited = inherited.values();
         for draft in &mut drafts.list {
             let name = match &draft.kind {
@@ -373,19 +365,18 @@ impl Planner<'_> {
         }
     }
 
-    fn draft_file(&mut self, path: &str, file: &FileItem, drafts: &mut Drafts) {
+    fn draft_file(&mut self, path: &str, file: &'a FileItem, drafts: &mut Drafts<'a>) {
         let Some(template) = self.scan(&file.item, path, Section::Configs) else { return };
-        let place = file.item.place.clone();
+        let Item { place, shadows, .. } = &file.item;
         let mode = file.mode.or(self.options.file_mode).unwrap_or(0o400);
-        let owner = self.owner(file.owner.as_deref(), &place);
+        let owner = self.owner(file.owner.as_deref(), place);
         if file.item.descriptor {
-            let Some(variable) = file.env.clone() else { return };
-            let kind = TargetKind::Descriptor { variable, mode, owner };
-            return drafts.lay(Draft { kind, template, place, shadows: file.item.shadows.clone(), conflict: None });
+            let Some(variable) = &file.env else { return };
+            let kind = TargetKind::Descriptor { variable: variable.clone(), mode, owner };
+            return drafts.lay(variable.as_bytes(), Draft::new(kind, template, place, shadows));
         }
         let plan = FilePlan { path: path.into(), mode, owner, variable: file.env.clone() };
-        let shadows = file.item.shadows.clone();
-        drafts.lay(Draft { kind: TargetKind::File(plan), template, place, shadows, conflict: None });
+        drafts.list.push(Draft::new(TargetKind::File(plan), template, place, shadows));
     }
 
     /// Whose a file is to be; an unknown name is reported.
@@ -395,7 +386,7 @@ impl Planner<'_> {
     }
 
     /// Entries with `config_content` become files; the other mounts are the service's business.
-    fn draft_mount(&mut self, path: &str, mount: &Mount, drafts: &mut Drafts) {
+    fn draft_mount(&mut self, path: &str, mount: &Mount, drafts: &mut Drafts<'a>) {
         if self.tapis.is_some()
             && let Err(errors) = crate::tapis::rules::validate_mount(path, mount)
         {
@@ -436,32 +427,29 @@ impl Planner<'_> {
         }
         let owner = self.owner(None, &mount.place);
         let plan = FilePlan { path, mode, owner, variable: None };
-        let (place, shadows) = (mount.place.clone(), mount.shadows.clone());
-        drafts.lay(Draft { kind: TargetKind::File(plan), template, place, shadows, conflict: None });
+        drafts.list.push(Draft::new(TargetKind::File(plan), template, &mount.place, &mount.shadows));
     }
 
-    fn check_names(&mut self, drafts: &[Draft]) {
-        let mut variables: BTreeSet<&[u8]> = BTreeSet::new();
+    fn check_names(&mut self, drafts: &Drafts<'a>) {
         let mut paths: BTreeSet<&Path> = BTreeSet::new();
-        let mut complain = |draft: &Draft, message: &str| {
-            self.failures.push(Failure::new(Code::Config, &draft.place, message));
-        };
-        for draft in drafts {
-            if let TargetKind::File(plan) = &draft.kind
-                && !paths.insert(&plan.path)
-            {
-                complain(draft, "another file has this path too");
+        let mut of_files: BTreeSet<&[u8]> = BTreeSet::new();
+        for draft in &drafts.list {
+            let mut complain = |message: &str| self.failures.push(Failure::new(Code::Config, &draft.place, message));
+            let name = draft.kind.variable();
+            if let TargetKind::File(plan) = &draft.kind {
+                if !paths.insert(&plan.path) {
+                    complain("another file has this path too");
+                }
+                if name.is_some_and(|name| drafts.variables.contains_key(name) || !of_files.insert(name)) {
+                    complain("the variable that gets this file's path is set by something else too");
+                }
             }
-            let Some(name) = draft.kind.variable() else { continue };
             match name {
-                [] => complain(draft, "a variable has an empty name"),
-                name if name.contains(&b'=') => {
-                    complain(draft, "a variable cannot have `=` in its name; use a file instead");
+                Some([]) => complain("a variable has an empty name"),
+                Some(name) if name.contains(&b'=') => {
+                    complain("a variable cannot have `=` in its name; use a file instead");
                 }
-                name if name.contains(&0) => complain(draft, "a variable cannot have a NUL byte in its name"),
-                name if !variables.insert(name) => {
-                    complain(draft, "the variable that gets this file's path is set by something else too");
-                }
+                Some(name) if name.contains(&0) => complain("a variable cannot have a NUL byte in its name"),
                 _ => {}
             }
         }
@@ -476,7 +464,7 @@ impl Planner<'_> {
             Text::Template(text) => Template::scan(text, Scan::Every),
             Text::Inherited => {
                 let value = self.environ.get(name)?;
-                let known = |name: &str| self.stores.is_known(name, &self.spec, self.environ);
+                let known = |name: &str| self.stores.is_known(name, self.spec, self.environ);
                 if self.options.scan && Template::is_meant(value, &known) {
                     Template::scan(value, Scan::Known(&known))
                 } else {
@@ -502,7 +490,7 @@ impl Planner<'_> {
             Section::Entries => match templates.entries.get(name)? {
                 Ok(template) => Some(template),
                 Err(error) => {
-                    self.failures.push(tapis::failure(&self.spec, error));
+                    self.failures.push(tapis::failure(self.spec, error));
                     return None;
                 }
             },
@@ -525,7 +513,7 @@ impl Planner<'_> {
         } else {
             self.options.command.iter().map(|word| word.as_bytes().to_vec()).collect()
         };
-        let known = |name: &str| self.stores.is_known(name, &self.spec, self.environ);
+        let known = |name: &str| self.stores.is_known(name, self.spec, self.environ);
         let mut arguments = Vec::with_capacity(words.len());
         let mut failures = Vec::new();
         for (number, word) in words.into_iter().enumerate() {
@@ -568,8 +556,7 @@ impl Planner<'_> {
                 continue;
             }
             let (name, item) = self.spec.secret_map.at(position);
-            let (name, item) = (name.to_owned(), item.clone());
-            let mut template = self.scan(&item, &name, Section::Entries).unwrap_or_else(|| Template::text(""));
+            let mut template = self.scan(item, name, Section::Entries).unwrap_or_else(|| Template::text(""));
             drop_final_newline(&mut template);
             waiting.extend(self.entries_of(&template));
             parsed.insert(position, template);
@@ -635,13 +622,16 @@ impl Planner<'_> {
     }
 
     fn entries(&mut self, needed: Vec<(usize, Template<Hole>)>) -> Vec<EntryPlan> {
-        self.order = needed.iter().enumerate().map(|(at, (position, _))| (*position, at)).collect();
+        self.order = vec![None; self.spec.secret_map.len()];
+        for (at, (position, _)) in needed.iter().enumerate() {
+            self.order[*position] = Some(at);
+        }
         let mut entries = Vec::with_capacity(needed.len());
         for (position, template) in needed {
             let (name, item) = self.spec.secret_map.at(position);
-            let (name, place) = (name.to_owned(), item.place.clone());
+            let place = item.place.clone();
             let template = match whole_random(&template) {
-                Some((hole, length)) => self.bind_random(&name, hole, length, &place),
+                Some((hole, length)) => self.bind_random(name, hole, length, &place),
                 None => self.bind(template, &place),
             };
             entries.push(EntryPlan { template, place });
@@ -657,7 +647,8 @@ impl Planner<'_> {
             match part {
                 Part::Text(text) => parts.push(Part::Text(text)),
                 Part::Hole(hole) => match self.bind_hole(&hole) {
-                    Ok(part) => parts.push(part),
+                    Ok(Bound::Source(source)) => parts.push(Part::Hole(Slot { source, hole })),
+                    Ok(Bound::Text(text)) => parts.push(Part::Text(text)),
                     Err((code, message)) => {
                         self.failures.push(Failure::new(code, place, message).about(&hole));
                     }
@@ -667,26 +658,28 @@ impl Planner<'_> {
         Template { parts }
     }
 
-    fn bind_hole(&mut self, hole: &Hole) -> Result<Part<Slot>, (Code, String)> {
+    fn bind_hole(&mut self, hole: &Hole) -> Result<Bound, (Code, String)> {
         let missing = |what: String| match &hole.absent {
-            Absent::Default(default) => Ok(Part::Text(default.clone())),
+            Absent::Default(default) => Ok(Bound::Text(default.clone())),
             Absent::Explain(text) => Err((Code::Reference, text.clone())),
             Absent::Fail => Err((Code::Reference, what)),
         };
         match &hole.body {
             Body::Entry(key) => match self.spec.secret_map.position(key) {
                 Some(position) => {
-                    let at = self.order.get(&position).copied().unwrap_or(0);
-                    Ok(slot(Source::Entry(at), hole))
+                    Ok(Bound::Source(Source::Entry(self.order.get(position).copied().flatten().unwrap_or(0))))
                 }
                 None => {
-                    let names = self.spec.secret_map.names().filter(|_| self.failures.len() < HINTS);
-                    missing(format!("the secret_map has no entry `{key}`{}", hint(key, names)))
+                    let hint = match self.failures.len() {
+                        ..HINTS => hint(key, self.spec.secret_map.names()),
+                        _ => String::new(),
+                    };
+                    missing(format!("the secret_map has no entry `{key}`{hint}"))
                 }
             },
             Body::Secret(address) => {
-                let store = self.stores.of(address, &self.spec, self.options, self.environ)?;
-                Ok(slot(Source::Request(self.number(store, address.clone(), None)), hole))
+                let store = self.stores.of(address, self.spec, self.options, self.environ)?;
+                Ok(Bound::Source(Source::Request(self.number(store, address.clone(), None))))
             }
             Body::Default(value) => filtered(value, &hole.filters),
             Body::Required(text) => Err((Code::Reference, format!("a value is required here: {text}"))),
@@ -708,10 +701,10 @@ impl Planner<'_> {
             None => entry.to_owned(),
         };
         let address = Address { store: None, path: kept, version: None };
-        match self.stores.for_random(&self.spec, self.options, self.environ) {
+        match self.stores.for_random(self.spec, self.options, self.environ) {
             Ok(store) => {
                 let number = self.number(store, address, Some(length));
-                Template { parts: vec![slot(Source::Request(number), hole)] }
+                Template { parts: vec![Part::Hole(Slot { source: Source::Request(number), hole: hole.clone() })] }
             }
             Err((code, message)) => {
                 self.failures.push(Failure::new(code, place, message).about(hole));
@@ -721,12 +714,15 @@ impl Planner<'_> {
     }
 
     fn number(&mut self, store: usize, address: Address, random: Option<usize>) -> usize {
-        let next = self.requests.len();
-        let number = *self.numbers.entry((store, address.clone(), random)).or_insert(next);
-        if number == next {
-            self.requests.push(RequestPlan { store, address, random });
-        }
-        number
+        let next = self.numbers.len();
+        *self.numbers.entry(RequestPlan { store, address, random }).or_insert(next)
+    }
+
+    /// The requests by their numbers.
+    fn requests(numbers: BTreeMap<RequestPlan, usize>) -> Vec<RequestPlan> {
+        let mut requests: Vec<_> = numbers.into_iter().collect();
+        requests.sort_unstable_by_key(|(_, number)| *number);
+        requests.into_iter().map(|(request, _)| request).collect()
     }
 
     /// None: no pod definition says so. Err: it has networks, and not this one.
@@ -766,47 +762,43 @@ impl Planner<'_> {
 }
 
 /// A hint looks at every known name, so only as many failures have one, or as many names are looked at.
-const HINTS: usize = 100;
+const HINTS: usize = 50;
 
 #[derive(Default)]
-struct Drafts {
+struct Drafts<'n> {
     list: Vec<Draft>,
     /// Where each variable stands in the list.
-    variables: BTreeMap<Vec<u8>, usize>,
+    variables: BTreeMap<&'n [u8], usize>,
 }
 
-impl Drafts {
+impl<'n> Drafts<'n> {
     /// A variable takes the place of an earlier one of its name.
-    fn lay(&mut self, mut draft: Draft) {
-        let is_file = matches!(draft.kind, TargetKind::File(_));
-        if let Some(name) = draft.kind.variable().filter(|_| !is_file).map(<[u8]>::to_vec) {
-            if let Some(&at) = self.variables.get(&name) {
-                let earlier = std::mem::replace(&mut self.list[at].place, draft.place.clone());
-                if earlier.layer.name != "environment" {
-                    draft.shadows.insert(0, earlier);
+    fn lay(&mut self, name: &'n [u8], mut draft: Draft) {
+        match self.variables.entry(name) {
+            Entry::Occupied(entry) => {
+                let earlier = &mut self.list[*entry.get()];
+                if earlier.place.layer.name != "environment" {
+                    draft.shadows.insert(0, earlier.place.clone());
                 }
-                self.list[at] = draft;
-                return;
+                *earlier = draft;
             }
-            self.variables.insert(name, self.list.len());
+            Entry::Vacant(entry) => {
+                entry.insert(self.list.len());
+                self.list.push(draft);
+            }
         }
-        self.list.push(draft);
     }
 }
 
-fn slot(source: Source, hole: &Hole) -> Part<Slot> {
-    Part::Hole(Slot {
-        source,
-        field: hole.field.clone(),
-        filters: hole.filters.clone(),
-        absent: hole.absent.clone(),
-        shown: hole.to_string(),
-    })
+/// What fills a hole.
+enum Bound {
+    Source(Source),
+    Text(Vec<u8>),
 }
 
-fn filtered(text: &[u8], filters: &[Filter]) -> Result<Part<Slot>, (Code, String)> {
+fn filtered(text: &[u8], filters: &[Filter]) -> Result<Bound, (Code, String)> {
     Filter::run_all(filters, text)
-        .map(Part::Text)
+        .map(Bound::Text)
         .map_err(|filter| (Code::Reference, format!("the text does not fit the filter `{}`", filter.name())))
 }
 

@@ -184,8 +184,8 @@ pub(crate) fn default_name(spec: &Spec, typed: Option<&str>, environ: &Environ) 
 /// A configured store's kind and settings; what is wrong with them is reported.
 pub(crate) fn check(name: &str, store: &StoreSpec, failures: &mut Vec<Failure>) -> Option<(&'static Kind, Settings)> {
     let before = failures.len();
-    let place = |at: usize, key: &str| Place::of(&store.place.layer, Some(at), format!("stores.{name}{key}"));
-    let kind = match store.settings.iter().find(|(key, _)| key.name == "kind") {
+    let place = |at: usize, key: &str| Place { item: format!("{name}{key}").into(), ..store.place.at(at) };
+    let kind = match store.settings.iter().find(|(key, _)| &*key.name == "kind") {
         Some((_, Node { data: Data::Text(kind), at })) => store::kind(kind).or_else(|| {
             let message = format!("there is no kind `{kind}`{}", hint(kind, KINDS.iter().map(|kind| kind.name)));
             failures.push(Failure::new(Code::Config, place(*at, ".kind"), message));
@@ -203,8 +203,8 @@ pub(crate) fn check(name: &str, store: &StoreSpec, failures: &mut Vec<Failure>) 
         }
     }?;
     let mut settings = Settings::default();
-    for (key, node) in store.settings.iter().filter(|(key, _)| key.name != "kind") {
-        let Some(&(known, form)) = kind.settings.iter().find(|(known, _)| *known == key.name) else {
+    for (key, node) in store.settings.iter().filter(|(key, _)| &*key.name != "kind") {
+        let Some(&(known, form)) = kind.settings.iter().find(|(known, _)| *known == &*key.name) else {
             let hint = hint(&key.name, kind.settings.iter().map(|(known, _)| *known));
             let message = format!("a store of kind {} has no setting `{}`{hint}", kind.name, key.name);
             failures.push(Failure::new(Code::Config, place(key.at, ""), message));
@@ -236,13 +236,13 @@ fn setting(form: Form, node: &Node, base: &Path) -> Result<Setting, &'static str
             Ok(Setting::Credential(Credential::File(base.join(path))))
         }
         (Form::CredentialPath, Data::Table(members)) => match members.as_slice() {
-            [(key, Node { data: Data::Text(text), .. })] if key.name == "env" => {
+            [(key, Node { data: Data::Text(text), .. })] if &*key.name == "env" => {
                 Ok(Setting::Credential(Credential::Variable(text.clone())))
             }
-            [(key, Node { data: Data::Text(text), .. })] if key.name == "file" => {
+            [(key, Node { data: Data::Text(text), .. })] if &*key.name == "file" => {
                 Ok(Setting::Credential(Credential::File(base.join(text))))
             }
-            [(key, Node { data: Data::Text(text), .. })] if key.name == "credential" => {
+            [(key, Node { data: Data::Text(text), .. })] if &*key.name == "credential" => {
                 Ok(Setting::Credential(Credential::Named(text.clone())))
             }
             _ => Err("a credential is {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}"),

@@ -125,7 +125,7 @@ fn words(command: &CommandPlan) -> Vec<String> {
     let word = |template: &Template<Slot>| {
         let part = |part: &Part<Slot>| match part {
             Part::Text(text) => String::from_utf8_lossy(text).into_owned(),
-            Part::Hole(slot) => slot.shown.clone(),
+            Part::Hole(slot) => slot.hole.to_string(),
         };
         template.parts.iter().map(part).collect()
     };
@@ -134,12 +134,12 @@ fn words(command: &CommandPlan) -> Vec<String> {
 
 /// The references that a template draws on, through entries too, and the stores they ask.
 struct Drawn<'p> {
-    references: Vec<&'p str>,
+    references: Vec<String>,
     stores: BTreeSet<&'p str>,
 }
 
 /// Each target of a long chain of entries draws on the whole rest of it: a report follows so many.
-const FOLLOWED: usize = 100;
+const FOLLOWED: usize = 20;
 
 impl<'p> Drawn<'p> {
     fn of(plan: &'p Plan, template: &'p Template<Slot>) -> Self {
@@ -148,8 +148,9 @@ impl<'p> Drawn<'p> {
         waiting.reverse();
         let (mut seen, mut shown) = (BTreeSet::new(), BTreeSet::new());
         while let Some(slot) = waiting.pop() {
-            if shown.insert(&slot.shown) {
-                drawn.references.push(&slot.shown);
+            let text = slot.hole.to_string();
+            if shown.insert(text.clone()) {
+                drawn.references.push(text);
             }
             match slot.source {
                 Source::Request(number) => {

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::rc::Rc;
 use toml::de::{DeTable, DeValue};
 
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub(crate) enum Data {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
-    pub(crate) name: String,
+    pub(crate) name: Rc<str>,
     pub(crate) at: usize,
 }
 
@@ -135,7 +136,7 @@ impl Json<'_> {
         for (name, raw) in members.0 {
             // Between the last value and this key stand blanks and a comma only.
             let gap = self.text[end..].bytes().take_while(|&byte| byte != b'"').count();
-            let key = Key { name: name.into_owned(), at: end + gap };
+            let key = Key { name: name.into(), at: end + gap };
             let node = self.node(raw, depth + 1)?;
             end = node.at + raw.get().len();
             table.push((key, node));
@@ -190,7 +191,7 @@ fn toml_table(table: DeTable<'_>, at: usize, depth: usize) -> Result<Node, Flaw>
     }
     let mut members = Vec::with_capacity(table.len());
     for (key, value) in table {
-        let key = Key { at: key.span().start, name: key.into_inner().into_owned() };
+        let key = Key { at: key.span().start, name: key.into_inner().as_ref().into() };
         members.push((key, toml_node(value, depth)?));
     }
     // TOML tables are kept sorted by name; the order of the text is what people expect to see.
@@ -220,7 +221,7 @@ mod tests {
 
     fn keys(node: &Node) -> Vec<(&str, usize)> {
         match &node.data {
-            Data::Table(table) => table.iter().map(|(key, _)| (key.name.as_str(), key.at)).collect(),
+            Data::Table(table) => table.iter().map(|(key, _)| (&*key.name, key.at)).collect(),
             _ => panic!(),
         }
     }

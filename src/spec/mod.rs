@@ -48,8 +48,8 @@ pub(crate) struct Spec {
 
 /// Named members in the order they were first written.
 pub(crate) struct Members<T> {
-    list: Vec<(String, T)>,
-    index: BTreeMap<String, usize>,
+    list: Vec<(Rc<str>, T)>,
+    index: BTreeMap<Rc<str>, usize>,
 }
 
 impl<T> Default for Members<T> {
@@ -68,11 +68,11 @@ impl<T> Members<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.list.iter().map(|(name, item)| (name.as_str(), item))
+        self.list.iter().map(|(name, item)| (&**name, item))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.list.iter().map(|(name, _)| name.as_str())
+        self.list.iter().map(|(name, _)| &**name)
     }
 
     pub(crate) fn at(&self, position: usize) -> (&str, &T) {
@@ -84,20 +84,15 @@ impl<T> Members<T> {
         self.list.len()
     }
 
-    /// The members themselves, for whoever uses them up.
-    pub(crate) fn take(&mut self) -> Self {
-        std::mem::take(self)
-    }
-
     /// Lays a member over an earlier one of its name, which `shadow` gets.
-    fn lay(&mut self, name: String, item: T, shadow: impl FnOnce(&mut T, T)) {
+    fn lay(&mut self, name: Rc<str>, item: T, shadow: impl FnOnce(&mut T, T)) {
         match self.index.get(&name) {
             Some(&at) => {
                 let earlier = std::mem::replace(&mut self.list[at].1, item);
                 shadow(&mut self.list[at].1, earlier);
             }
             None => {
-                self.index.insert(name.clone(), self.list.len());
+                self.index.insert(Rc::clone(&name), self.list.len());
                 self.list.push((name, item));
             }
         }
@@ -163,7 +158,7 @@ pub(crate) struct StoreSpec {
 impl StoreSpec {
     /// What `"kind"` says, where it is a string.
     pub(crate) fn kind(&self) -> Option<&str> {
-        self.settings.iter().find(|(key, _)| key.name == "kind").and_then(|(_, node)| match &node.data {
+        self.settings.iter().find(|(key, _)| &*key.name == "kind").and_then(|(_, node)| match &node.data {
             document::Data::Text(kind) => Some(kind.as_str()),
             _ => None,
         })
@@ -274,7 +269,8 @@ impl Spec {
         }
         self.has_targets = true;
         for dotenv::Assignment { name, value, at } in assignments {
-            let place = Place::of(&layer, Some(at), name.clone());
+            let name: Rc<str> = name.into();
+            let place = Place::of(&layer, Some(at), Rc::clone(&name));
             self.lay_variable(name, Item::template(value, place));
         }
         Ok(())
@@ -295,7 +291,7 @@ impl Spec {
             };
             let place = Place::of(&env, None, name);
             let text = value.map_or(Text::Inherited, |value| Text::Template(value.to_vec()));
-            self.lay_variable(name.to_owned(), Item { text, descriptor: false, place, shadows: Vec::new() });
+            self.lay_variable(name.into(), Item { text, descriptor: false, place, shadows: Vec::new() });
         }
         for option in &inputs.files {
             let (Some(path), Some(value)) = split_assignment(option) else {
@@ -303,15 +299,15 @@ impl Spec {
                 continue;
             };
             let item = Item::template(value.to_vec(), Place::of(&file, None, path));
-            self.lay_file(path.to_owned(), FileItem { item, mode: None, owner: None, env: None });
+            self.lay_file(path.into(), FileItem { item, mode: None, owner: None, env: None });
         }
     }
 
-    fn lay_variable(&mut self, name: String, item: Item) {
+    fn lay_variable(&mut self, name: Rc<str>, item: Item) {
         self.environment.lay(name, item, Item::shadow);
     }
 
-    fn lay_file(&mut self, path: String, file: FileItem) {
+    fn lay_file(&mut self, path: Rc<str>, file: FileItem) {
         self.files.lay(path, file, |later, earlier| later.item.shadow(earlier.item));
     }
 }

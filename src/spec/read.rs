@@ -92,13 +92,14 @@ impl Spec {
 
 /// The service's reply has the pod in `result`.
 fn unwrap_envelope(members: &mut Vec<(Key, Node)>, layer: &Rc<Layer>) -> Result<Option<Vec<(Key, Node)>>, Failure> {
-    let has = |name: &str| members.iter().any(|(key, _)| key.name == name);
+    let has = |name: &str| members.iter().any(|(key, _)| &*key.name == name);
     if !(has("result") && has("status") && (has("message") || has("metadata") || has("version"))) {
         return Ok(None);
     }
-    let is_error =
-        |(key, node): &(Key, Node)| key.name == "status" && matches!(&node.data, Data::Text(text) if text != "success");
-    let Some(at) = members.iter().position(|(key, _)| key.name == "result") else { return Ok(None) };
+    let is_error = |(key, node): &(Key, Node)| {
+        &*key.name == "status" && matches!(&node.data, Data::Text(text) if text != "success")
+    };
+    let Some(at) = members.iter().position(|(key, _)| &*key.name == "result") else { return Ok(None) };
     let failed = members.iter().any(is_error);
     let (key, node) = members.swap_remove(at);
     match node.data {
@@ -121,101 +122,98 @@ impl Reader<'_> {
         for (key, node) in members {
             // The service writes null where nothing was set.
             let absent = matches!(node.data, Data::Null);
-            match key.name.as_str() {
+            let place = self.place(key.at, "", Rc::clone(&key.name));
+            match &*key.name {
                 name if absent && (KEYS.contains(&name) || TAPIS_KEYS.contains(&name)) => {}
                 "default_store" => {
-                    if let Some(text) = self.text(&key.name, node) {
-                        self.spec.default_store = Some((text, self.place(key.at, "default_store")));
-                    }
+                    self.spec.default_store = self.text(&place, node).map(|text| (text, place));
                 }
-                "stores" => self.each(&key.name, node, Self::store),
-                "secret_map" => self.each(&key.name, node, Self::entry),
+                "stores" => self.each(&place, node, Self::store),
+                "secret_map" => self.each(&place, node, Self::entry),
                 "environment_variables" => {
                     self.spec.has_targets = true;
-                    self.each(&key.name, node, Self::variable);
+                    self.each(&place, node, Self::variable);
                 }
                 "files" => {
                     self.spec.has_targets = true;
-                    self.each(&key.name, node, Self::file);
+                    self.each(&place, node, Self::file);
                 }
                 "volume_mounts" => {
                     self.spec.has_targets = true;
-                    self.each(&key.name, node, Self::mount);
+                    self.each(&place, node, Self::mount);
                 }
-                "networking" => self.networking(node),
-                "pod_id" => self.spec.pod.id = self.text(&key.name, node),
-                "stack_id" => self.spec.pod.stack = self.text(&key.name, node),
-                "command" => self.spec.command = self.texts(&key.name, node),
-                "arguments" => self.spec.arguments = self.texts(&key.name, node),
+                "networking" => self.networking(&place, node),
+                "pod_id" => self.spec.pod.id = self.text(&place, node),
+                "stack_id" => self.spec.pod.stack = self.text(&place, node),
+                "command" => self.spec.command = self.texts(&place, node),
+                "arguments" => self.spec.arguments = self.texts(&place, node),
                 "export" => match node.data {
                     Data::Flag(export) => self.spec.export = Some(export),
-                    _ => self.mistyped("export", &node, "true or false"),
+                    _ => self.mistyped(&place, &node, "true or false"),
                 },
                 "$schema" => {}
                 name if TAPIS_KEYS.contains(&name) => {}
-                _ => self.unknown(&key, "", KEYS.iter().chain(&TAPIS_KEYS)),
+                _ => self.unknown(&key, &self.place(key.at, "", ""), KEYS.iter().chain(&TAPIS_KEYS)),
             }
         }
     }
 
     fn entry(&mut self, name: Key, node: Node) {
-        let item = format!("secret_map.{}", name.name);
-        if let Some(item) = self.value(item, name.at, node, false) {
+        let place = self.place(name.at, "secret_map", Rc::clone(&name.name));
+        if let Some(item) = self.value(place, node, false) {
             self.spec.secret_map.lay(name.name, item, Item::shadow);
         }
     }
 
     fn variable(&mut self, name: Key, node: Node) {
-        let item = format!("environment_variables.{}", name.name);
-        if let Some(item) = self.value(item, name.at, node, true) {
+        let place = self.place(name.at, "environment_variables", Rc::clone(&name.name));
+        if let Some(item) = self.value(place, node, true) {
             self.spec.lay_variable(name.name, item);
         }
     }
 
     /// A template, or an object that says how it is meant.
-    fn value(&mut self, item: String, at: usize, node: Node, may_be_descriptor: bool) -> Option<Item> {
-        let place = self.place(at, item.clone());
+    fn value(&mut self, place: Place, node: Node, may_be_descriptor: bool) -> Option<Item> {
         let members = match node.data {
             Data::Text(text) => return Some(Item::template(text.into_bytes(), place)),
             Data::Table(members) => members,
             _ => {
-                self.mistyped(&item, &node, "a string (write it in quotes) or an object");
+                self.mistyped(&place, &node, "a string (write it in quotes) or an object");
                 return None;
             }
         };
         let (mut text, mut descriptor) = (None, false);
         for (key, node) in members {
-            match key.name.as_str() {
-                "as" if may_be_descriptor => descriptor |= self.is_descriptor(&item, node, "env"),
-                _ => self.text_member(&item, &key, node, &mut text, &["value", "literal", "get_secret", "as"]),
+            match &*key.name {
+                "as" if may_be_descriptor => descriptor |= self.is_descriptor(&place, node, "env"),
+                _ => self.text_member(&place, &key, node, &mut text, &["value", "literal", "get_secret", "as"]),
             }
         }
         if text.is_none() {
-            self.complain(at, &item, "an object here has one of \"value\", \"literal\" and \"get_secret\"");
+            self.complain(&place, "an object here has one of \"value\", \"literal\" and \"get_secret\"");
         }
         Some(Item { text: text?, descriptor, place, shadows: Vec::new() })
     }
 
     /// One of the members that give a text.
-    fn text_member(&mut self, item: &str, key: &Key, node: Node, text: &mut Option<Text>, known: &[&str]) {
-        let given = match key.name.as_str() {
-            "value" | "content" if known.contains(&key.name.as_str()) => match node.data {
-                Data::Table(_) if key.name == "content" => {
-                    self.value(item.to_owned(), node.at, node, false).map(|inner| inner.text)
+    fn text_member(&mut self, place: &Place, key: &Key, node: Node, text: &mut Option<Text>, known: &[&str]) {
+        let given = match &*key.name {
+            "value" | "content" if known.contains(&&*key.name) => match node.data {
+                Data::Table(_) if &*key.name == "content" => {
+                    self.value(place.at(node.at), node, false).map(|inner| inner.text)
                 }
-                _ => self.text(item, node).map(|text| Text::Template(text.into_bytes())),
+                _ => self.text(place, node).map(|text| Text::Template(text.into_bytes())),
             },
-            "literal" => self.text(item, node).map(|text| Text::Literal(text.into_bytes())),
-            "get_secret" => self.get_secret(item, node),
+            "literal" => self.text(place, node).map(|text| Text::Literal(text.into_bytes())),
+            "get_secret" => self.get_secret(place, node),
             _ => {
-                self.unknown(key, item, known);
+                self.unknown(key, place, known);
                 return;
             }
         };
         if text.is_some() {
             self.complain(
-                key.at,
-                item,
+                &place.at(key.at),
                 "an object here has only one of \"value\", \"content\", \"literal\" and \"get_secret\"",
             );
         }
@@ -223,7 +221,7 @@ impl Reader<'_> {
     }
 
     /// Cloudify's intrinsic function: a key, or a key and the steps into its value.
-    fn get_secret(&mut self, item: &str, node: Node) -> Option<Text> {
+    fn get_secret(&mut self, place: &Place, node: Node) -> Option<Text> {
         let (at, expected) = (node.at, "a key, or a list of a key and the steps into its value");
         let mut steps = match node.data {
             Data::Text(key) => vec![key],
@@ -235,13 +233,13 @@ impl Reader<'_> {
                 match steps.into_iter().map(step).collect::<Option<Vec<_>>>() {
                     Some(steps) if !steps.is_empty() => steps,
                     _ => {
-                        self.complain(at, item, &format!("\"get_secret\" takes {expected}"));
+                        self.complain(&place.at(at), &format!("\"get_secret\" takes {expected}"));
                         return None;
                     }
                 }
             }
             _ => {
-                self.mistyped(item, &node, expected);
+                self.mistyped(place, &node, expected);
                 return None;
             }
         };
@@ -253,43 +251,45 @@ impl Reader<'_> {
         Some(Text::Reference(Hole { field, absent: Absent::Fail, ..Hole::plain(body) }))
     }
 
-    fn is_descriptor(&mut self, item: &str, node: Node, other: &str) -> bool {
+    fn is_descriptor(&mut self, place: &Place, node: Node, other: &str) -> bool {
         match &node.data {
             Data::Text(text) if text == "fd" => true,
             Data::Text(text) if text == other => false,
             _ => {
-                self.complain(node.at, item, &format!("\"as\" is \"{other}\" or \"fd\""));
+                self.complain(&place.at(node.at), &format!("\"as\" is \"{other}\" or \"fd\""));
                 false
             }
         }
     }
 
     fn file(&mut self, path: Key, node: Node) {
-        let item = format!("files.{}", path.name);
-        let place = self.place(path.at, item.clone());
+        let place = self.place(path.at, "files", Rc::clone(&path.name));
         let members = match node.data {
             Data::Text(text) => {
                 let item = Item::template(text.into_bytes(), place);
                 return self.spec.lay_file(path.name, FileItem { item, mode: None, owner: None, env: None });
             }
             Data::Table(members) => members,
-            _ => return self.mistyped(&item, &node, "a string or an object with \"content\""),
+            _ => return self.mistyped(&place, &node, "a string or an object with \"content\""),
         };
         let (mut text, mut mode, mut owner, mut env, mut descriptor) = (None, None, None, None, false);
         for (key, node) in members {
-            match key.name.as_str() {
+            match &*key.name {
                 "mode" => {
                     let at = node.at;
-                    mode = self.text(&item, node).and_then(|text| parse_mode(&text));
+                    mode = self.text(&place, node).and_then(|text| parse_mode(&text));
                     if mode.is_none() {
-                        self.complain(at, &item, "\"mode\" is three or four octal digits in quotes, such as \"0400\"");
+                        self.complain(
+                            &place.at(at),
+                            "\"mode\" is three or four octal digits in quotes, such as \"0400\"",
+                        );
                     }
                 }
-                "owner" => owner = self.text(&item, node),
-                "env" => env = self.text(&item, node),
-                "as" => descriptor |= self.is_descriptor(&item, node, "file"),
+                "owner" => owner = self.text(&place, node),
+                "env" => env = self.text(&place, node),
+                "as" => descriptor |= self.is_descriptor(&place, node, "file"),
                 _ => self.text_member(
-                    &item,
+                    &place,
                     &key,
                     node,
                     &mut text,
@@ -298,22 +298,17 @@ impl Reader<'_> {
             }
         }
         let Some(text) = text else {
-            return self.complain(path.at, &item, "a file has \"content\", \"literal\" or \"get_secret\"");
+            return self.complain(&place, "a file has \"content\", \"literal\" or \"get_secret\"");
         };
         if descriptor && env.is_none() {
-            self.complain(
-                path.at,
-                &item,
-                "a file that is \"as\": \"fd\" needs \"env\": NAME, the variable that gets its path",
-            );
+            self.complain(&place, "a file that is \"as\": \"fd\" needs \"env\": NAME, the variable that gets its path");
         }
         let item = Item { text, descriptor, place, shadows: Vec::new() };
         self.spec.lay_file(path.name, FileItem { item, mode, owner, env });
     }
 
     fn mount(&mut self, path: Key, node: Node) {
-        let item = format!("volume_mounts.{}", path.name);
-        let place = self.place(path.at, item.clone());
+        let place = self.place(path.at, "volume_mounts", Rc::clone(&path.name));
         let mut mount = Mount {
             kind: None,
             source_id: None,
@@ -324,34 +319,34 @@ impl Reader<'_> {
             filename: None,
             update_mode: None,
             removed: matches!(node.data, Data::Null),
-            place,
+            place: place.clone(),
             shadows: Vec::new(),
         };
         match node.data {
             Data::Null => {}
             Data::Table(members) => {
                 for (key, node) in members {
-                    if matches!(node.data, Data::Null) && MOUNT_KEYS.contains(&key.name.as_str()) {
+                    if matches!(node.data, Data::Null) && MOUNT_KEYS.contains(&&*key.name) {
                         continue;
                     }
-                    match key.name.as_str() {
-                        "type" => mount.kind = self.text(&item, node),
-                        "source_id" => mount.source_id = self.text(&item, node),
-                        "sub_path" => mount.sub_path = self.text(&item, node),
-                        "config_content" => mount.content = self.text(&item, node),
-                        "config_permissions" => mount.permissions = self.text(&item, node),
-                        "config_filename" => mount.filename = self.text(&item, node),
-                        "config_update_mode" => mount.update_mode = self.text(&item, node),
+                    match &*key.name {
+                        "type" => mount.kind = self.text(&place, node),
+                        "source_id" => mount.source_id = self.text(&place, node),
+                        "sub_path" => mount.sub_path = self.text(&place, node),
+                        "config_content" => mount.content = self.text(&place, node),
+                        "config_permissions" => mount.permissions = self.text(&place, node),
+                        "config_filename" => mount.filename = self.text(&place, node),
+                        "config_update_mode" => mount.update_mode = self.text(&place, node),
                         "read_only" => match node.data {
                             Data::Flag(flag) => mount.read_only = Some(flag),
-                            _ => self.mistyped(&item, &node, "true or false"),
+                            _ => self.mistyped(&place, &node, "true or false"),
                         },
                         "mounted_by" => {}
-                        _ => self.unknown(&key, &item, &MOUNT_KEYS),
+                        _ => self.unknown(&key, &place, &MOUNT_KEYS),
                     }
                 }
             }
-            _ => return self.mistyped(&item, &node, "an object, or null"),
+            _ => return self.mistyped(&place, &node, "an object, or null"),
         }
         self.spec.mounts.lay(path.name, mount, |later, earlier| {
             later.shadows = earlier.shadows;
@@ -360,17 +355,15 @@ impl Reader<'_> {
     }
 
     fn store(&mut self, name: Key, node: Node) {
-        let item = format!("stores.{}", name.name);
-        if matches!(name.name.as_str(), "secret" | "pods" | "stack") || !crate::reference::is_name(&name.name) {
+        let place = self.place(name.at, "stores", Rc::clone(&name.name));
+        if matches!(&*name.name, "secret" | "pods" | "stack") || !crate::reference::is_name(&name.name) {
             self.complain(
-                name.at,
-                &item,
+                &place,
                 "this cannot be the name of a store; letters, digits, `_` and `-` can, but not secret, pods and stack",
             );
         }
-        let place = self.place(name.at, item.clone());
         let Data::Table(settings) = node.data else {
-            return self.mistyped(&item, &node, "an object with \"kind\"");
+            return self.mistyped(&place, &node, "an object with \"kind\"");
         };
         let store = StoreSpec { settings, base: self.base.to_owned(), place, shadows: Vec::new() };
         self.spec.stores.lay(name.name, store, |later, earlier| {
@@ -380,67 +373,66 @@ impl Reader<'_> {
     }
 
     /// Only scalars have a meaning; the service writes more.
-    fn networking(&mut self, node: Node) {
-        let Data::Table(nets) = node.data else { return self.mistyped("networking", &node, "an object") };
+    fn networking(&mut self, place: &Place, node: Node) {
+        let Data::Table(nets) = node.data else { return self.mistyped(place, &node, "an object") };
         for (net, node) in nets {
             let Data::Table(fields) = node.data else { continue };
             let scalar = |(key, node): (Key, Node)| match node.data {
-                Data::Text(text) | Data::Number(text) => Some((key.name, Some(text))),
-                Data::Null => Some((key.name, None)),
+                Data::Text(text) | Data::Number(text) => Some((key.name.to_string(), Some(text))),
+                Data::Null => Some((key.name.to_string(), None)),
                 _ => None,
             };
             let fields = fields.into_iter().filter_map(scalar).collect();
-            self.spec.pod.networking.insert(net.name, fields);
+            self.spec.pod.networking.insert(net.name.to_string(), fields);
         }
     }
 
-    fn each(&mut self, name: &str, node: Node, read: fn(&mut Self, Key, Node)) {
+    fn each(&mut self, place: &Place, node: Node, read: fn(&mut Self, Key, Node)) {
         match node.data {
             Data::Table(members) => {
                 for (key, node) in members {
                     read(self, key, node);
                 }
             }
-            _ => self.mistyped(name, &node, "an object"),
+            _ => self.mistyped(place, &node, "an object"),
         }
     }
 
-    fn text(&mut self, item: &str, node: Node) -> Option<String> {
+    fn text(&mut self, place: &Place, node: Node) -> Option<String> {
         match node.data {
             Data::Text(text) => Some(text),
             _ => {
-                self.mistyped(item, &node, "a string (write it in quotes)");
+                self.mistyped(place, &node, "a string (write it in quotes)");
                 None
             }
         }
     }
 
-    fn texts(&mut self, item: &str, node: Node) -> Option<Vec<String>> {
+    fn texts(&mut self, place: &Place, node: Node) -> Option<Vec<String>> {
         match node.data {
-            Data::List(items) => Some(items.into_iter().filter_map(|node| self.text(item, node)).collect()),
+            Data::List(items) => Some(items.into_iter().filter_map(|node| self.text(place, node)).collect()),
             Data::Text(text) => Some(vec![text]),
             _ => {
-                self.mistyped(item, &node, "a list of strings");
+                self.mistyped(place, &node, "a list of strings");
                 None
             }
         }
     }
 
-    fn place(&self, at: usize, item: impl Into<String>) -> Place {
-        Place::of(self.layer, Some(at), item)
+    fn place(&self, at: usize, section: &'static str, item: impl Into<Rc<str>>) -> Place {
+        Place { section, ..Place::of(self.layer, Some(at), item) }
     }
 
-    fn mistyped(&mut self, item: &str, node: &Node, expected: &str) {
-        self.complain(node.at, item, &format!("this is {}; expected {expected}", node.data.form()));
+    fn mistyped(&mut self, place: &Place, node: &Node, expected: &str) {
+        self.complain(&place.at(node.at), &format!("this is {}; expected {expected}", node.data.form()));
     }
 
-    fn unknown<'a>(&mut self, key: &Key, item: &str, known: impl IntoIterator<Item = &'a &'a str>) {
+    fn unknown<'a>(&mut self, key: &Key, place: &Place, known: impl IntoIterator<Item = &'a &'a str>) {
         let hint = hint(&key.name, known.into_iter().copied());
-        self.complain(key.at, item, &format!("the key `{}` is not known{hint}", key.name));
+        self.complain(&place.at(key.at), &format!("the key `{}` is not known{hint}", key.name));
     }
 
-    fn complain(&mut self, at: usize, item: &str, message: &str) {
-        let place = self.place(at, item);
+    fn complain(&mut self, place: &Place, message: &str) {
         self.spec.failures.push(Failure::new(Code::Config, place, message));
     }
 }
