@@ -1,6 +1,6 @@
 //! `inject secret …`: the verbs, as one command line for every kind of store that can be managed.
 //!
-//! A verb gets its input, asks its questions, calls the kind through [`Manage`] and shows metadata.
+//! A verb gets its input, asks its questions, calls the kind through [`crate::store::manage::Manage`] and shows metadata.
 //! What a kind does with a call is the kind's. The verbs that change a store are in `change.rs`,
 //! those that look into one in `look.rs`; values come in through `input.rs` and, typed, `prompt.rs`.
 

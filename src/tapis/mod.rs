@@ -2,7 +2,7 @@
 //! configs, corner cases included (`fixtures/conformance`).
 //!
 //! Pure functions over text and facts of the pod; values come later, from a store. The border to
-//! the strict dialect is the plan: it takes a [`PodPlan`] where that one scans templates.
+//! the strict dialect is the plan: it takes a [`steps::PodPlan`] where that one scans templates.
 //! `grammar.rs` knows the forms, `steps.rs` what happens to them in which order, `lint.rs` what
 //! `check` says, `rules.rs` which names and mounts Tapis takes.
 

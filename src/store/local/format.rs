@@ -505,8 +505,8 @@ impl Serialize for Entry {
         let Details { description, created, updated, creator } = &self.details;
         let details = [("description", description), ("created", created), ("updated", updated), ("creator", creator)];
         // Every launch reads past what stands here: what says nothing is left out.
-        let says = |(name, text): &(&str, &String)| !text.is_empty() && !(*name == "updated" && *text == created);
-        for (name, text) in details.into_iter().filter(says) {
+        let says_nothing = |(name, text): &(&str, &String)| text.is_empty() || *name == "updated" && *text == created;
+        for (name, text) in details.into_iter().filter(|detail| !says_nothing(detail)) {
             map.serialize_entry(name, text)?;
         }
         map.end()
