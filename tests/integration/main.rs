@@ -7,11 +7,13 @@ mod harness;
 
 mod environment;
 mod files;
+mod hostile;
 mod launch;
 mod layers;
 #[cfg(feature = "local")]
 mod local;
 mod look;
+mod properties;
 mod readme;
 mod references;
 #[cfg(feature = "local")]
