@@ -199,13 +199,12 @@ fn means_the_same_to_tapis(form: &str) {
         Ok([Part::Hole(hole)]) => Some(hole),
         _ => None,
     };
-    let all = |parts: fn(&str, &dyn Fn(&str) -> bool, &mut dyn FnMut(&str)) -> Template<Hole>| {
-        let template = parts(form, &|_| true, &mut |_| {});
-        match template.parts.as_slice() {
-            [Part::Hole(hole)] => Some(hole.body.clone()),
-            _ => None,
-        }
+    let whole = |template: Template<Hole>| match template.parts.as_slice() {
+        [Part::Hole(hole)] => Some(hole.body.clone()),
+        _ => None,
     };
+    let entry = || whole(grammar::plan_text(form, &|_| true, &mut |_| {}));
+    let stack = || whole(grammar::stack_references(form, &|_| true, &mut |_| {}));
     let network = grammar::network_references(form).find(|network| network.text == form);
     let theirs = match grammar::parse_secret_reference(form, None) {
         Ok(Form::Secret { owner, name }) => {
@@ -218,7 +217,7 @@ fn means_the_same_to_tapis(form: &str) {
         }
         Ok(Form::Literal(_)) | Err(_) => None,
     };
-    let theirs = theirs.or_else(|| all(grammar::plan_text)).or_else(|| all(grammar::stack_references)).or_else(|| {
+    let theirs = theirs.or_else(entry).or_else(stack).or_else(|| {
         network.map(|network| {
             Body::Pod(PodField::Networking { net: network.network.to_owned(), field: network.field.to_owned() })
         })

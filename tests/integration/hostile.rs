@@ -19,7 +19,7 @@ fn object(member: impl Fn(usize) -> (String, String)) -> String {
     let mut text = String::from("{");
     for number in 0..MANY {
         let (name, value) = member(number);
-        let _ = write!(text, "{}{}: {}\n", if number == 0 { "" } else { "," }, json!(name), json!(value));
+        let _ = writeln!(text, "{}{}: {}", if number == 0 { "" } else { "," }, json!(name), json!(value));
     }
     text + "}"
 }
