@@ -374,7 +374,10 @@ mod tests {
                 let path: Vec<&str> = (0..=random.below(4)).map(|_| *random.pick(&["a", "b", "c", ".."])).collect();
                 let path = path.join("/");
                 let how = OpenHow::new().flags(OFlag::O_RDONLY).resolve(ResolveFlag::RESOLVE_BENEATH);
-                let by_kernel = match openat2(&fd, path.as_str(), how) {
+                // The kernel asks to try again where anything was renamed anywhere while it went up.
+                let mut tries = std::iter::repeat_with(|| openat2(&fd, path.as_str(), how));
+                let opened = tries.find(|opened| !matches!(opened, Err(Errno::EAGAIN))).unwrap();
+                let by_kernel = match opened {
                     Ok(file) => match fstat(&file).unwrap() {
                         stat if stat.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() => Ok(stat.st_ino),
                         _ => Err(Failure::NoFile),
