@@ -279,6 +279,7 @@ impl<'a> Planner<'a> {
     fn drafts(&mut self, export: Export, inherited: &inherit::Inherited) -> Vec<Draft> {
         let spec = self.spec;
         let mut drafts = Drafts::default();
+        drafts.list.reserve(spec.secret_map.len() + spec.environment.len());
         if self.options.scan {
             self.draft_inherited(inherited, &mut drafts);
         }
@@ -545,31 +546,36 @@ impl<'a> Planner<'a> {
 
     /// The entries that templates refer to, directly or through others, each after those it needs.
     fn needed<'t>(&mut self, roots: impl Iterator<Item = &'t Template<Hole>>) -> Vec<(usize, Template<Hole>)> {
-        let mut parsed: BTreeMap<usize, Template<Hole>> = BTreeMap::new();
         let mut waiting: Vec<usize> = roots.flat_map(|template| self.entries_of(template)).collect();
         if self.tapis.is_some() {
             // Tapis resolves every entry, and starts nothing when one fails.
             waiting.extend(0..self.spec.secret_map.len());
         }
+        let mut met = vec![false; self.spec.secret_map.len()];
+        let mut parsed = Vec::with_capacity(waiting.len());
+        let mut related = false;
         while let Some(position) = waiting.pop() {
-            if parsed.contains_key(&position) {
+            if std::mem::replace(&mut met[position], true) {
                 continue;
             }
             let (name, item) = self.spec.secret_map.at(position);
             let mut template = self.scan(item, name, Section::Entries).unwrap_or_else(|| Template::text(""));
             drop_final_newline(&mut template);
+            let before = waiting.len();
             waiting.extend(self.entries_of(&template));
-            parsed.insert(position, template);
+            related |= waiting.len() > before;
+            parsed.push((position, template));
         }
-        self.sort(parsed)
+        // Mostly no entry refers to another, and any order will do.
+        if related { self.sort(parsed.into_iter().collect()) } else { parsed }
     }
 
-    fn entries_of(&self, template: &Template<Hole>) -> Vec<usize> {
-        let position = |hole: &Hole| match &hole.body {
-            Body::Entry(key) => self.spec.secret_map.position(key),
+    fn entries_of<'t>(&self, template: &'t Template<Hole>) -> impl Iterator<Item = usize> + use<'a, 't> {
+        let spec = self.spec;
+        template.holes().filter_map(move |hole| match &hole.body {
+            Body::Entry(key) => spec.secret_map.position(key),
             _ => None,
-        };
-        template.holes().filter_map(position).collect()
+        })
     }
 
     /// Depth first without recursion, so that a long chain of entries is no danger to the stack.
@@ -592,7 +598,7 @@ impl<'a> Planner<'a> {
                     }
                     Some((position, None)) => {
                         met.insert(position, Some(path.len()));
-                        path.push((position, self.entries_of(&parsed[&position])));
+                        path.push((position, self.entries_of(&parsed[&position]).collect()));
                     }
                 }
                 let Some((position, waits)) = path.last_mut() else { break };

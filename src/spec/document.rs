@@ -36,6 +36,15 @@ pub(crate) struct Key {
 }
 
 impl Data {
+    /// How many members or items it has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::List(items) => items.len(),
+            Self::Table(members) => members.len(),
+            _ => 0,
+        }
+    }
+
     /// For "is …, expected …".
     pub(crate) fn form(&self) -> &'static str {
         match self {

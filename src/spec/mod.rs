@@ -84,6 +84,11 @@ impl<T> Members<T> {
         self.list.len()
     }
 
+    /// Makes room for so many more.
+    fn reserve(&mut self, more: usize) {
+        self.list.reserve(more);
+    }
+
     /// Lays a member over an earlier one of its name, which `shadow` gets.
     fn lay(&mut self, name: Rc<str>, item: T, shadow: impl FnOnce(&mut T, T)) {
         match self.index.get(&name) {

@@ -129,7 +129,10 @@ impl Reader<'_> {
                     self.spec.default_store = self.text(&place, node).map(|text| (text, place));
                 }
                 "stores" => self.each(&place, node, Self::store),
-                "secret_map" => self.each(&place, node, Self::entry),
+                "secret_map" => {
+                    self.spec.secret_map.reserve(node.data.len());
+                    self.each(&place, node, Self::entry);
+                }
                 "environment_variables" => {
                     self.spec.has_targets = true;
                     self.each(&place, node, Self::variable);
