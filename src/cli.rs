@@ -44,6 +44,38 @@ impl From<Failure> for Early {
 }
 
 pub(crate) fn parse(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli, Early> {
+    if !environ.iter().any(|(name, _, _)| name.starts_with(b"INJECT_"))
+        && let Some(cli) = plain(arguments)
+    {
+        return Ok(cli);
+    }
+    parse_with_clap(arguments, environ)
+}
+
+/// The plainest launches, read by hand: clap's set-up alone costs a tenth of one. Whatever is not
+/// surely one of them is clap's to read, and a test holds the two to each other.
+fn plain(arguments: &[&'static CStr]) -> Option<Cli> {
+    let (mut inputs, mut options, mut diag) = (Inputs::default(), Options::default(), Diag::default());
+    let mut words = arguments.iter().skip(1).map(|word| OsStr::from_bytes(word.to_bytes()));
+    while let Some(word) = words.next() {
+        let mut value = || {
+            let value = words.next().filter(|value| !value.is_empty() && !value.as_bytes().starts_with(b"-"))?;
+            Some(value.to_owned())
+        };
+        match word.as_bytes() {
+            b"-c" => inputs.configs.push(value()?),
+            b"-e" => inputs.env.push(value()?),
+            b"-f" => inputs.files.push(value()?),
+            b"-s" if options.store.is_none() => options.store = Some(value()?.into_string().ok()?),
+            b"-q" if !diag.quiet => diag.quiet = true,
+            b"--" => options.command = words.by_ref().map(OsStr::to_owned).collect(),
+            _ => return None,
+        }
+    }
+    Some(Cli { verb: Verb::Launch, inputs, options, diag })
+}
+
+fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli, Early> {
     let arguments = arguments.iter().map(|argument| OsStr::from_bytes(argument.to_bytes()));
     let typed = command().try_get_matches_from(arguments).map_err(usage)?;
     let from_variables = variables(environ)?;
@@ -371,6 +403,53 @@ mod tests {
     fn a_command_without_dashes_is_told_where_it_belongs() {
         let told = parsed(&[c"inject", c"./app", c"-x"], &Environ::default()).err().unwrap();
         assert!(told.contains("inject [OPTIONS] -- ./app"), "{told}");
+    }
+
+    #[test]
+    fn plain_launches_are_read_as_clap_reads_them() {
+        let words = [
+            c"-c",
+            c"-e",
+            c"-f",
+            c"-s",
+            c"-q",
+            c"--",
+            c"a",
+            c"A=$<secret:x>",
+            c"",
+            c"-",
+            c"-x",
+            c"check",
+            c"--config",
+            c"-ca",
+            c"-qq",
+            c"\xff",
+            c"=",
+            c"--help",
+            c"secret",
+        ];
+        let (mut state, mut read) = (0x9e37_79b9_7f4a_7c15_u64, 0);
+        for round in 0..20_000 {
+            let mut arguments = vec![c"inject"];
+            for _ in 0..round % 7 {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                arguments.push(words[(state % words.len() as u64) as usize]);
+            }
+            let Some(plain) = plain(&arguments) else { continue };
+            let Ok(whole) = parse_with_clap(&arguments, &Environ::default()) else {
+                panic!("clap refuses {arguments:?}")
+            };
+            assert!(matches!(whole.verb, Verb::Launch), "{arguments:?}");
+            assert_eq!(
+                (plain.inputs, plain.options, plain.diag),
+                (whole.inputs, whole.options, whole.diag),
+                "{arguments:?}"
+            );
+            read += 1;
+        }
+        assert!(read > 1000, "only {read} were plain");
     }
 
     #[test]

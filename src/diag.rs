@@ -12,7 +12,7 @@ pub(crate) enum Format {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Diag {
     pub(crate) format: Format,
     pub(crate) quiet: bool,

@@ -86,8 +86,15 @@ pub(crate) struct ScanError {
 impl Template<Hole> {
     /// Scans a text, in time linear in its length. All malformed references are reported.
     pub(crate) fn scan(text: &[u8], scan: Scan<'_>) -> Result<Self, Vec<ScanError>> {
-        let mut scanner =
-            Scanner { text, scan, parts: Vec::new(), literal: Vec::new(), errors: Vec::new(), last_angle: None };
+        // Most texts are one reference, and a vector that grows begins with room for four.
+        let mut scanner = Scanner {
+            text,
+            scan,
+            parts: Vec::with_capacity(1),
+            literal: Vec::new(),
+            errors: Vec::new(),
+            last_angle: None,
+        };
         scanner.run();
         if scanner.errors.is_empty() { Ok(Self { parts: scanner.parts }) } else { Err(scanner.errors) }
     }

@@ -139,7 +139,7 @@ pub(crate) enum OnConflict {
 }
 
 /// What was typed about planning.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) store: Option<String>,
     pub(crate) pristine: bool,
@@ -155,6 +155,26 @@ pub(crate) struct Options {
     pub(crate) command: Vec<OsString>,
     /// `check` and `plan` may go without one.
     pub(crate) needs_command: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            store: None,
+            pristine: false,
+            keep: Vec::new(),
+            drop: Vec::new(),
+            on_conflict: OnConflict::default(),
+            scan: true,
+            allow_args: false,
+            dialect: Dialect::default(),
+            timeout: Duration::from_secs(30),
+            file_mode: None,
+            file_owner: None,
+            command: Vec::new(),
+            needs_command: true,
+        }
+    }
 }
 
 pub(crate) fn build(mut spec: Spec, options: &Options, environ: &Environ) -> Result<Plan, Stop> {
@@ -461,7 +481,7 @@ impl<'a> Planner<'a> {
         let scanned = match &item.text {
             Text::Template(_) if self.tapis.is_some() => return self.tapis_template(item, name, section),
             Text::Literal(text) => Ok(Template::text(text.clone())),
-            Text::Reference(hole) => Ok(Template { parts: vec![Part::Hole(hole.clone())] }),
+            Text::Reference(hole) => Ok(Template { parts: vec![Part::Hole(Hole::clone(hole))] }),
             Text::Template(text) => Template::scan(text, Scan::Every),
             Text::Inherited => {
                 let value = self.environ.get(name)?;

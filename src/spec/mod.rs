@@ -110,7 +110,7 @@ pub(crate) enum Text {
     Template(Vec<u8>),
     Literal(Vec<u8>),
     /// Cloudify's object form.
-    Reference(Hole),
+    Reference(Box<Hole>),
     /// `-e NAME`: the inherited value.
     Inherited,
 }
@@ -182,7 +182,7 @@ pub(crate) struct Pod {
 }
 
 /// What was typed about configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inputs {
     pub(crate) configs: Vec<OsString>,
     pub(crate) require_config: bool,

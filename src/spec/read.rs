@@ -251,7 +251,7 @@ impl Reader<'_> {
         let pointer = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
         let field = (!steps.is_empty()).then(|| steps.iter().map(pointer).collect());
         let body = Body::Secret(Address { store: None, path, version: None });
-        Some(Text::Reference(Hole { field, absent: Absent::Fail, ..Hole::plain(body) }))
+        Some(Text::Reference(Box::new(Hole { field, absent: Absent::Fail, ..Hole::plain(body) })))
     }
 
     fn is_descriptor(&mut self, place: &Place, node: Node, other: &str) -> bool {
