@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "local")]
+mod canary;
 mod harness;
 
 mod environment;
@@ -10,6 +12,8 @@ mod files;
 mod hostile;
 mod launch;
 mod layers;
+#[cfg(feature = "local")]
+mod leaks;
 #[cfg(feature = "local")]
 mod local;
 mod look;
