@@ -6,6 +6,7 @@ mod alloc;
 pub(crate) mod fork;
 mod harden;
 pub(crate) mod process;
+mod stack;
 mod start;
 
 pub use alloc::Wiping;
@@ -13,5 +14,6 @@ pub(crate) use harden::Hardened;
 #[cfg(debug_assertions)]
 pub(crate) use harden::pause_if_asked;
 pub(crate) use process::{end_on_signals_as_init, without_sigpipe};
+pub(crate) use stack::wipe_dead_stack;
 pub use start::Given;
 pub(crate) use start::occupy_standard_descriptors;

@@ -175,6 +175,27 @@ fn before_exec_a_key_that_came_from_a_file_is_nowhere_in_memory() {
     assert_eq!((&found[0], found[1].len()), (&Vec::new(), 1), "{found:#?}");
 }
 
+/// Making one reads the whole store and writes it anew.
+#[test]
+fn before_exec_a_password_that_was_just_made_is_in_memory_once_and_nothing_else_of_the_store() {
+    let sources = Sources::new();
+    let targets = json!({
+        "secret_map": { "R": "$<pods:random:32>" },
+        "environment_variables": { "V": "$<pods:secrets:R>" },
+        "default_store": "l",
+    });
+    let child = before_exec(sources.inject(&targets, &["--", "true"]));
+    let password = sources.inject(&targets, &["--", "sh", "-c", "printf %s \"$V\""]).done().quiet().text().to_owned();
+    assert_eq!(password.len(), 32);
+    let stored = sources.all.iter().filter(|source| source.reference.starts_with("$<l:"));
+    let needles: Vec<_> =
+        stored.map(|source| &source.canary as &dyn Needle).chain([&password as &dyn Needle]).collect();
+    let found = in_memory(child.pid(), &needles);
+    let (made, others) = found.split_last().unwrap();
+    assert_eq!(made.len(), 1, "{made:#?}");
+    assert!(others.len() == 3 && others.iter().all(Vec::is_empty), "{others:#?}");
+}
+
 #[test]
 fn the_janitor_has_neither_values_nor_keys_in_memory_while_the_command_runs() {
     let sources = Sources::new();
