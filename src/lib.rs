@@ -97,6 +97,7 @@ fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     let files = inject::prepare(&plan, environ)?;
     let resolved = resolve::resolve(&plan, environ)?;
     let launch = inject::inject(plan, resolved, files)?;
+    sys::wipe_dead_stack();
     Err(launch.run(hardened))
 }
 

@@ -222,8 +222,6 @@ impl Writer<'_> {
             out.write_all(&json)?;
             out.finish()
         });
-        // The cipher's frames hold its last block.
-        crate::sys::wipe_dead_stack();
         written.map_err(|error| failed(&error))?;
         // It could not be read again.
         if sealed.len() as u64 > LARGEST {
