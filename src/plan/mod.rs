@@ -788,7 +788,7 @@ impl<'a> Planner<'a> {
 }
 
 /// A hint looks at every known name, so only as many failures have one, or as many names are looked at.
-const HINTS: usize = 50;
+const HINTS: usize = 20;
 
 #[derive(Default)]
 struct Drafts<'n> {

@@ -138,16 +138,16 @@ struct Drawn<'p> {
     stores: BTreeSet<&'p str>,
 }
 
-/// Each target of a long chain of entries draws on the whole rest of it: a report follows so many.
-const FOLLOWED: usize = 20;
+/// Each target of a long chain of entries draws on the whole rest of it: a report follows so far.
+const DEEPEST: usize = 8;
 
 impl<'p> Drawn<'p> {
     fn of(plan: &'p Plan, template: &'p Template<Slot>) -> Self {
         let mut drawn = Self { references: Vec::new(), stores: BTreeSet::new() };
-        let mut waiting: Vec<&Slot> = template.holes().collect();
+        let mut waiting: Vec<(&Slot, usize)> = template.holes().map(|slot| (slot, 0)).collect();
         waiting.reverse();
         let (mut seen, mut shown) = (BTreeSet::new(), BTreeSet::new());
-        while let Some(slot) = waiting.pop() {
+        while let Some((slot, depth)) = waiting.pop() {
             let text = slot.hole.to_string();
             if shown.insert(text.clone()) {
                 drawn.references.push(text);
@@ -156,8 +156,8 @@ impl<'p> Drawn<'p> {
                 Source::Request(number) => {
                     drawn.stores.insert(&plan.stores[plan.requests[number].store].name);
                 }
-                Source::Entry(number) if seen.len() < FOLLOWED && seen.insert(number) => {
-                    waiting.extend(plan.entries[number].template.holes());
+                Source::Entry(number) if depth < DEEPEST && seen.insert(number) => {
+                    waiting.extend(plan.entries[number].template.holes().map(|slot| (slot, depth + 1)));
                 }
                 Source::Entry(_) => {}
             }
