@@ -301,8 +301,8 @@ pub fn dotenv(input: &[u8]) {
     assert!(assignments.windows(2).all(|pair| pair[0].at < pair[1].at));
     for assignment in &assignments {
         let (name, line) = (&assignment.name, &input[assignment.at..]);
-        let line = &line[..line.iter().position(|&byte| byte == b'=').unwrap()];
-        let written = line.strip_prefix(b"export").filter(|_| line.trim_ascii() != name.as_bytes()).unwrap_or(line);
+        let line = line[..line.iter().position(|&byte| byte == b'=').unwrap()].trim_ascii();
+        let written = line.strip_prefix(b"export").filter(|_| line != name.as_bytes()).unwrap_or(line);
         assert_eq!(written.trim_ascii(), name.as_bytes());
     }
     let values = assignments.iter().map(|assignment| assignment.value.as_slice());
