@@ -312,14 +312,25 @@ impl Template<Slot> {
     ) -> Result<Secret, Vec<(String, RenderError)>> {
         let mut errors = Vec::new();
         let mut pieces = Vec::with_capacity(self.parts.len());
+        let mut length = 0;
         for part in &self.parts {
-            match part {
-                Part::Text(text) => pieces.push(Piece::Borrowed(text)),
+            let piece = match part {
+                Part::Text(text) => Piece::Borrowed(text),
                 Part::Hole(slot) => match slot.pick(fill(slot.source)) {
-                    Ok(piece) => pieces.push(piece),
-                    Err(error) => errors.push((slot.hole.to_string(), error)),
+                    Ok(piece) => piece,
+                    Err(error) => {
+                        errors.push((slot.hole.to_string(), error));
+                        continue;
+                    }
                 },
+            };
+            length += piece.bytes().len();
+            if length > LONGEST {
+                // Here, before filters make more of it.
+                errors.push((String::new(), RenderError::TooLong));
+                break;
             }
+            pieces.push(piece);
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -328,10 +339,6 @@ impl Template<Slot> {
             && let Some(Piece::Made(secret)) = pieces.pop()
         {
             return Ok(secret);
-        }
-        let length = pieces.iter().map(|piece| piece.bytes().len()).sum::<usize>();
-        if length > LONGEST {
-            return Err(vec![(String::new(), RenderError::TooLong)]);
         }
         let mut text = Zeroizing::new(Vec::with_capacity(length));
         for piece in &pieces {

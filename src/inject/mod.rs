@@ -47,13 +47,27 @@ fn failures(errors: Vec<FileError>) -> Vec<Failure> {
     errors.into_iter().map(|error| Failure::new(error.code(), "", error)).collect()
 }
 
+/// The most bytes that all entries, variables and files may have: an entry of some MiB that a thousand
+/// others hold would take more memory than there is.
+const MOST: usize = 256 << 20;
+
 /// Renders everything and puts it where the command finds it. Values end here: what is left of them
 /// is the block that execve reads.
 pub(crate) fn inject(plan: Plan, resolved: Resolved, files: Option<FileSet>) -> Result<Launch, Stop> {
     let mut failures = Vec::new();
+    let mut total = 0;
+    let mut count = |value: &Secret, place: &Place| {
+        total += value.len();
+        if total <= MOST {
+            return Ok(());
+        }
+        let message = format!("with this one, all values together are longer than {} MiB", MOST >> 20);
+        Err(Failure::new(Code::TooBig, place, message))
+    };
     let mut entries: Vec<Value> = Vec::with_capacity(plan.entries.len());
     for entry in &plan.entries {
         let value = render(&entry.template, &resolved, &entries, &entry.place, &mut failures);
+        count(&value, &entry.place)?;
         entries.push(Value::Bytes(value));
     }
     let mut values = Vec::with_capacity(plan.targets.len());
@@ -63,6 +77,7 @@ pub(crate) fn inject(plan: Plan, resolved: Resolved, files: Option<FileSet>) -> 
             let message = "the inherited variable of this name has another value, and --on-conflict is error";
             failures.push(Failure::new(Code::Config, &target.place, message));
         }
+        count(&value, &target.place)?;
         values.push(value);
     }
     let Some(CommandPlan { path, arguments }) = plan.command else {
