@@ -226,6 +226,9 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, known)| known)
 }
 
+/// A hint looks at every known name, so only as many failures have one, or as many names are looked at.
+pub(crate) const HINTS: usize = 20;
+
 /// ` (did you mean `NAME`?)`, or nothing.
 pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))

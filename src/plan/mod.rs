@@ -13,7 +13,7 @@ pub(crate) use stores::{check as check_store, default_name as default_store, to_
 pub(crate) use tapis::definition as tapis_definition;
 
 use crate::environ::Environ;
-use crate::failure::{self, Code, Failure, Layer, Place, Stop, hint};
+use crate::failure::{self, Code, Failure, HINTS, Layer, Place, Stop, hint};
 use crate::reference::{Absent, Address, Body, Filter, Hole, PodField};
 use crate::spec::{FileItem, Item, Mount, Spec, Text};
 use crate::store::{Kind, Settings};
@@ -786,9 +786,6 @@ impl<'a> Planner<'a> {
         })
     }
 }
-
-/// A hint looks at every known name, so only as many failures have one, or as many names are looked at.
-const HINTS: usize = 20;
 
 #[derive(Default)]
 struct Drafts<'n> {

@@ -2,7 +2,7 @@
 
 use super::{Options, StorePlan};
 use crate::environ::Environ;
-use crate::failure::{Code, Failure, Place, hint};
+use crate::failure::{Code, Failure, HINTS, Place, hint};
 use crate::reference::Address;
 use crate::spec::document::{Data, Node};
 use crate::spec::{Spec, StoreSpec};
@@ -91,7 +91,7 @@ impl Stores {
                     return Err((Code::Config, message));
                 }
                 None => {
-                    let known = KINDS.iter().map(|kind| kind.name).chain(spec.stores.names().take(super::HINTS));
+                    let known = KINDS.iter().map(|kind| kind.name).chain(spec.stores.names().take(HINTS));
                     let message = format!("there is no store `{name}`{}", hint(name, known));
                     return Err((Code::Config, message));
                 }

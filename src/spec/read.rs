@@ -3,7 +3,7 @@
 
 use super::document::{Data, Key, Node};
 use super::{FileItem, Item, Mount, Spec, StoreSpec, Text};
-use crate::failure::{Code, Failure, Layer, Place, hint};
+use crate::failure::{Code, Failure, HINTS, Layer, Place, hint};
 use crate::reference::{Absent, Address, Body, Hole};
 use std::path::Path;
 use std::rc::Rc;
@@ -431,7 +431,10 @@ impl Reader<'_> {
     }
 
     fn unknown<'a>(&mut self, key: &Key, place: &Place, known: impl IntoIterator<Item = &'a &'a str>) {
-        let hint = hint(&key.name, known.into_iter().copied());
+        let hint = match self.spec.failures.len() {
+            ..HINTS => hint(&key.name, known.into_iter().copied()),
+            _ => String::new(),
+        };
         self.complain(&place.at(key.at), &format!("the key `{}` is not known{hint}", key.name));
     }
 

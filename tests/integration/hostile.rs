@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 const MANY: usize = 100_000;
 const SIZE: usize = 3 << 18;
 
-/// The binary, which the kernel ends after six seconds of work.
+/// The binary, which the kernel ends after six seconds of work, and gives 2 GiB of memory.
 fn inject(world: &World, arguments: &[&str]) -> Inject {
-    let limited = ["-c", "ulimit -t 6; exec \"$@\"", "sh", PROGRAM];
+    let limited = ["-c", "ulimit -t 6; ulimit -v 2097152; exec \"$@\"", "sh", PROGRAM];
     world.run("sh", limited.iter().chain(arguments))
 }
 
@@ -73,6 +73,16 @@ fn values_that_multiply_are_stopped_before_memory_is() {
     world.file("value.json", config("V").to_string()).file("path.json", config("PATH").to_string());
     refused(inject(&world, &["-c", "value.json", "--", "true"]).done(), 125, &["secret_map.E", "longer than 16 MiB"]);
     refused(inject(&world, &["-c", "path.json", "--", "true"]).done(), 125, &["PATH", "128 KiB"]);
+
+    let large = "x".repeat(8 << 20);
+    let wide = (0..100).map(|number| (format!("W{number}"), json!("$<pods:secrets:E>")));
+    let wide: serde_json::Map<_, _> = wide.chain([("E".to_owned(), json!(large))]).collect();
+    world.file("wide.json", json!({ "secret_map": wide }).to_string());
+    refused(inject(&world, &["-c", "wide.json", "--", "true"]).done(), 125, &["together are longer than 256 MiB"]);
+    let many = "$<pods:secrets:E|urlencode>".repeat(1000);
+    let config = json!({ "secret_map": { "E": large }, "environment_variables": { "V": many } });
+    world.file("many.json", config.to_string());
+    refused(inject(&world, &["-c", "many.json", "--", "true"]).done(), 125, &["V", "longer than 16 MiB"]);
 }
 
 #[test]
