@@ -5,9 +5,11 @@
 //! disallowed methods: each caller of [`Secret::expose`] states its reason.
 
 use secrecy::{ExposeSecret, SecretBox};
+use std::rc::Rc;
 use zeroize::Zeroizing;
 
-pub(crate) struct Secret(SecretBox<[u8]>);
+/// The box is shared rather than copied where a value goes to several places; the last one wipes it.
+pub(crate) struct Secret(Rc<SecretBox<[u8]>>);
 
 impl Secret {
     /// The bytes, for whoever hands them to their destination.
@@ -19,16 +21,16 @@ impl Secret {
         self.0.expose_secret().len()
     }
 
-    /// A copy, for a value that two references share.
-    pub(crate) fn duplicate(&self) -> Self {
-        Self::from(self.0.expose_secret().to_vec())
+    /// The same bytes once more, without a copy of them.
+    pub(crate) fn share(&self) -> Self {
+        Self(Rc::clone(&self.0))
     }
 }
 
 impl From<Vec<u8>> for Secret {
     /// Takes the buffer over; no copy is made when its length is its capacity.
     fn from(bytes: Vec<u8>) -> Self {
-        Self(SecretBox::new(bytes.into_boxed_slice()))
+        Self(Rc::new(SecretBox::new(bytes.into_boxed_slice())))
     }
 }
 

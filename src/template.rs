@@ -289,7 +289,8 @@ impl fmt::Display for RenderError {
 
 /// A value with its field picked and its filters run.
 enum Piece<'a> {
-    Borrowed(&'a [u8]),
+    Text(&'a [u8]),
+    Value(&'a Secret),
     Made(Secret),
 }
 
@@ -297,7 +298,8 @@ impl Piece<'_> {
     #[allow(clippy::disallowed_methods, reason = "rendering is what exposes values to templates")]
     fn bytes(&self) -> &[u8] {
         match self {
-            Self::Borrowed(bytes) => bytes,
+            Self::Text(bytes) => bytes,
+            Self::Value(secret) => secret.expose(),
             Self::Made(secret) => secret.expose(),
         }
     }
@@ -315,7 +317,7 @@ impl Template<Slot> {
         let mut length = 0;
         for part in &self.parts {
             let piece = match part {
-                Part::Text(text) => Piece::Borrowed(text),
+                Part::Text(text) => Piece::Text(text),
                 Part::Hole(slot) => match slot.pick(fill(slot.source)) {
                     Ok(piece) => piece,
                     Err(error) => {
@@ -335,10 +337,10 @@ impl Template<Slot> {
         if !errors.is_empty() {
             return Err(errors);
         }
-        if let [Piece::Made(_)] = pieces.as_slice()
-            && let Some(Piece::Made(secret)) = pieces.pop()
-        {
-            return Ok(secret);
+        match pieces.as_slice() {
+            [Piece::Made(secret)] => return Ok(secret.share()),
+            [Piece::Value(secret)] => return Ok(secret.share()),
+            _ => {}
         }
         let mut text = Zeroizing::new(Vec::with_capacity(length));
         for piece in &pieces {
@@ -355,7 +357,7 @@ impl Slot {
             Some(found) => found,
             None => {
                 return match &self.hole.absent {
-                    Absent::Default(default) => Ok(Piece::Borrowed(default)),
+                    Absent::Default(default) => Ok(Piece::Text(default)),
                     Absent::Explain(text) => Err(RenderError::Explained(text.clone())),
                     Absent::Fail => Err(match (&self.hole.field, value) {
                         (Some(field), Some(_)) => RenderError::NoSuchField(field.clone()),
@@ -384,14 +386,13 @@ impl Slot {
     fn find<'v>(&self, value: Option<&'v Value>) -> Result<Option<(Piece<'v>, bool)>, RenderError> {
         Ok(match (value, &self.hole.field) {
             (None, _) => None,
-            (Some(Value::Bytes(secret)), None) => Some((Piece::Borrowed(secret.expose()), false)),
+            (Some(Value::Bytes(secret)), None) => Some((Piece::Value(secret), false)),
             (Some(Value::Bytes(secret)), Some(field)) => {
                 member(secret.expose(), field)?.map(|found| (Piece::Made(found), true))
             }
-            (Some(Value::Fields(fields)), Some(field)) => fields
-                .iter()
-                .find(|(name, _)| name == field)
-                .map(|(_, secret)| (Piece::Borrowed(secret.expose()), false)),
+            (Some(Value::Fields(fields)), Some(field)) => {
+                fields.iter().find(|(name, _)| name == field).map(|(_, secret)| (Piece::Value(secret), false))
+            }
             (Some(Value::Fields(fields)), None) => {
                 return Err(RenderError::FieldNeeded(fields.iter().map(|(name, _)| name.clone()).collect()));
             }

@@ -70,12 +70,12 @@ impl Content {
         }
     }
 
-    /// A copy, for a second reference to the secret.
-    pub(crate) fn duplicate(&self) -> Self {
+    /// The same once more, for a second reference to the secret.
+    pub(crate) fn share(&self) -> Self {
         match self {
-            Self::Bytes(secret) => Self::Bytes(secret.duplicate()),
+            Self::Bytes(secret) => Self::Bytes(secret.share()),
             Self::Fields(fields) => {
-                Self::Fields(fields.iter().map(|(name, secret)| (name.clone(), secret.duplicate())).collect())
+                Self::Fields(fields.iter().map(|(name, secret)| (name.clone(), secret.share())).collect())
             }
         }
     }

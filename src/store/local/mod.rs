@@ -135,7 +135,7 @@ impl Store {
                     let details = Details { created: now.clone(), updated: now, creator: login(), ..Details::default() };
                     document.random.put(key, Entry { content: Content::Bytes(random::password(length)?), details });
                 }
-                kept.push(document.random.get(key).map(|entry| entry.content.duplicate()));
+                kept.push(document.random.get(key).map(|entry| entry.content.share()));
             }
             Ok(kept)
         })
@@ -160,7 +160,7 @@ fn deal(wanted: &[(&str, usize)], found: format::Picked) -> impl Iterator<Item =
     let groups = wanted.chunk_by(|(one, _), (other, _)| one == other);
     groups.zip(found).filter_map(|(group, content)| Some((group, content?))).flat_map(|(group, content)| {
         // Mostly one: `NAME` and `OWNER:NAME` are two addresses of one secret.
-        let copies: Vec<Content> = group[1..].iter().map(|_| content.duplicate()).collect();
+        let copies: Vec<Content> = group[1..].iter().map(|_| content.share()).collect();
         group.iter().map(|(_, index)| *index).zip(copies.into_iter().chain([content]).map(Value::from))
     })
 }
