@@ -72,7 +72,9 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
 fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
     let entries = plan.entries.iter().map(|entry| (&entry.place, &entry.template));
     let targets = plan.targets.iter().map(|target| (&target.place, &target.template));
-    for (place, template) in entries.chain(targets) {
+    let arguments = plan.command.iter().flat_map(|command| &command.arguments);
+    let arguments = arguments.map(|argument| (&argument.place, &argument.template));
+    for (place, template) in entries.chain(targets).chain(arguments) {
         for slot in template.holes() {
             let Source::Request(number) = slot.source else { continue };
             let failure = match (&answers[number], &slot.hole.absent) {

@@ -4,9 +4,9 @@ pub(crate) mod env;
 pub(crate) mod file;
 
 use crate::environ::Environ;
-use crate::failure::{self, Code, Failure, Layer, Place, Stop};
+use crate::failure::{self, Code, Failure, Place, Stop};
 use crate::launch::Launch;
-use crate::plan::{CommandPlan, Plan, Target, TargetKind};
+use crate::plan::{Argument, CommandPlan, Plan, Target, TargetKind};
 use crate::resolve::Resolved;
 use crate::secret::Secret;
 use crate::template::{RenderError, Slot, Source, Template, Value};
@@ -15,7 +15,6 @@ use file::{FileError, FileSet, FileTarget, Outlook};
 use nix::sys::resource::{Resource, getrlimit};
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::rc::Rc;
 
 /// Makes the plan's files, empty, and forks what removes them: before any secret is read.
 pub(crate) fn prepare(plan: &Plan, environ: &Environ) -> Result<Option<FileSet>, Vec<Failure>> {
@@ -201,21 +200,19 @@ fn render(
 
 #[allow(clippy::disallowed_methods, reason = "--allow-args: the user wants the value on the command line")]
 fn strings(
-    arguments: &[Template<Slot>],
+    arguments: &[Argument],
     resolved: &Resolved,
     entries: &[Value],
     failures: &mut Vec<Failure>,
 ) -> Vec<CString> {
-    let layer = Rc::new(Layer::named("argument of the command"));
-    let string = |(number, argument): (usize, &Template<_>)| {
-        let place = Place::of(&layer, None, number.to_string());
-        let value = render(argument, resolved, entries, &place, failures);
+    let string = |Argument { template, place }: &Argument| {
+        let value = render(template, resolved, entries, place, failures);
         CString::new(value.expose()).unwrap_or_else(|_| {
-            failures.push(Failure::new(Code::Malformed, &place, "an argument cannot hold a NUL byte"));
+            failures.push(Failure::new(Code::Malformed, place, "an argument cannot hold a NUL byte"));
             CString::default()
         })
     };
-    arguments.iter().enumerate().map(string).collect()
+    arguments.iter().map(string).collect()
 }
 
 /// All strings and their pointers share a quarter of the stack limit, at least 128 KiB and at most

@@ -1,6 +1,6 @@
 //! Where the command is, found before any store is asked.
 
-use super::{EntryPlan, Target, TargetKind};
+use super::{Argument, EntryPlan, Target, TargetKind};
 use crate::failure::{self, Code, Failure};
 use crate::reference::Hole;
 use crate::template::{Part, Slot, Source, Template};
@@ -24,7 +24,7 @@ impl CommandError {
 
 /// The program's path, searched for in the PATH that the command will have.
 pub(super) fn find(
-    arguments: &[Template<Slot>],
+    arguments: &[Argument],
     targets: &[Target],
     entries: &[EntryPlan],
     passed: &[&'static CStr],
@@ -38,7 +38,7 @@ pub(super) fn find(
         }
         return Ok(None);
     };
-    let name = command.as_text().unwrap_or_default();
+    let name = command.template.as_text().unwrap_or_default();
     let shown = String::from_utf8_lossy(&name);
     if name.is_empty() {
         return Err(CommandError::new(failure::NOT_FOUND, "the command's name is empty".to_owned()));

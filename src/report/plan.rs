@@ -2,7 +2,7 @@
 
 use super::{Table, json};
 use crate::inject::file::Outlook;
-use crate::plan::{CommandPlan, Export, Plan, Target, TargetKind};
+use crate::plan::{Argument, CommandPlan, Export, Plan, Target, TargetKind};
 use crate::template::{Part, Slot, Source, Template};
 use serde_json::json as value;
 use std::collections::BTreeSet;
@@ -122,12 +122,12 @@ fn export(export: Export) -> &'static str {
 
 /// A word with a reference is shown as the reference.
 fn words(command: &CommandPlan) -> Vec<String> {
-    let word = |template: &Template<Slot>| {
+    let word = |argument: &Argument| {
         let part = |part: &Part<Slot>| match part {
             Part::Text(text) => String::from_utf8_lossy(text).into_owned(),
             Part::Hole(slot) => slot.hole.to_string(),
         };
-        template.parts.iter().map(part).collect()
+        argument.template.parts.iter().map(part).collect()
     };
     command.arguments.iter().map(word).collect()
 }

@@ -92,6 +92,7 @@ fn references_in_arguments_need_leave() {
     let run = |arguments: &[&str]| world.inject(arguments).env("WORD", "w").done();
     run(&["-q", "--", "echo", "a", "$<env:WORD>"]).fails(125, &["argument 2", "--allow-args"]);
     assert_eq!(run(&["-q", "--allow-args", "--", "echo", "<$<env:WORD>>"]).quiet().text(), "<w>\n");
+    run(&["--allow-args", "--", "echo", "$<env:GONE>"]).fails(125, &["argument of the command 1", "not found"]);
     assert_eq!(run(&["-q", "--", "echo", "$<not:a reference>", "$<"]).quiet().text(), "$<not:a reference> $<\n");
 }
 
