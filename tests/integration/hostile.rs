@@ -7,7 +7,7 @@ use serde_json::json;
 use std::fmt::Write as _;
 
 const MANY: usize = 100_000;
-const SIZE: usize = 3 << 18;
+const SIZE: usize = 1 << 20;
 
 /// The binary, which the kernel ends after six seconds of work, and gives 2 GiB of memory.
 fn inject(world: &World, arguments: &[&str]) -> Inject {
