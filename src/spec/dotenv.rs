@@ -91,7 +91,7 @@ impl Reader<'_> {
             let before = start + at - 1;
             line[at] == b'#' && matches!(self.text[before], b' ' | b'\t')
         });
-        let value = line[..comment.unwrap_or(line.len())].trim_ascii().to_vec();
+        let value = trim_blanks(&line[..comment.unwrap_or(line.len())]).to_vec();
         self.skip_line();
         value
     }
@@ -125,7 +125,7 @@ impl Reader<'_> {
 
     fn rest_is_comment(&mut self) -> Result<(), DotenvError> {
         let at = self.at;
-        let rest = self.rest_of_line().trim_ascii();
+        let rest = trim_blanks(self.rest_of_line());
         if !rest.is_empty() && !rest.starts_with(b"#") {
             return Err(DotenvError { at, message: "something follows a closing quote; only a comment may" });
         }
@@ -137,13 +137,21 @@ impl Reader<'_> {
         self.text.get(self.at).copied()
     }
 
+    /// Without the LF or CRLF that ends it.
     fn rest_of_line(&self) -> &[u8] {
+        let end = self.line_end();
+        let line = &self.text[self.at..end];
+        if end < self.text.len() { line.strip_suffix(b"\r").unwrap_or(line) } else { line }
+    }
+
+    /// Where the LF stands, or the text ends.
+    fn line_end(&self) -> usize {
         let rest = &self.text[self.at..];
-        &rest[..rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())]
+        self.at + rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())
     }
 
     fn skip_line(&mut self) {
-        self.at = (self.at + self.rest_of_line().len() + 1).min(self.text.len());
+        self.at = (self.line_end() + 1).min(self.text.len());
     }
 
     fn skip_blanks(&mut self) {
@@ -151,6 +159,13 @@ impl Reader<'_> {
             self.at += 1;
         }
     }
+}
+
+fn trim_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }
 
 #[cfg(test)]
@@ -180,6 +195,7 @@ mod tests {
         assert_eq!(value("A=it's \"so\""), "it's \"so\"");
         assert_eq!(value("A=$HOME `id` \\n"), "$HOME `id` \\n");
         assert_eq!(value("A=b\r\n"), "b");
+        assert_eq!(value("A=\u{c}b\r"), "\u{c}b\r", "only blanks are trimmed, and CR ends no line alone");
     }
 
     #[test]
