@@ -98,7 +98,7 @@ fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     let resolved = resolve::resolve(&plan, environ)?;
     let launch = inject::inject(plan, resolved, files)?;
     sys::wipe_dead_stack();
-    Err(launch.run(hardened))
+    Err(launch::run(&launch, hardened))
 }
 
 fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {

@@ -5,7 +5,6 @@ pub(crate) mod file;
 
 use crate::environ::Environ;
 use crate::failure::{self, Code, Failure, Place, Stop};
-use crate::launch::Launch;
 use crate::plan::{Argument, CommandPlan, Plan, Target, TargetKind};
 use crate::resolve::Resolved;
 use crate::secret::Secret;
@@ -15,6 +14,14 @@ use file::{FileError, FileSet, FileTarget, Outlook};
 use nix::sys::resource::{Resource, getrlimit};
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;
+
+/// What the command is started with.
+pub(crate) struct Launch {
+    pub(crate) path: CString,
+    /// The command's own name first.
+    pub(crate) arguments: Vec<CString>,
+    pub(crate) environment: EnvBlock,
+}
 
 /// Makes the plan's files, empty, and forks what removes them: before any secret is read.
 pub(crate) fn prepare(plan: &Plan, environ: &Environ) -> Result<Option<FileSet>, Vec<Failure>> {

@@ -3,56 +3,47 @@
 //! Nothing here reads a secret, allocates for one or logs.
 
 use crate::failure::{self, Code, Failure, Stop};
-use crate::inject::env::EnvBlock;
+use crate::inject::Launch;
 use crate::sys::Hardened;
 use nix::errno::Errno;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 
-pub(crate) struct Launch {
-    pub(crate) path: CString,
-    /// The command's own name first.
-    pub(crate) arguments: Vec<CString>,
-    pub(crate) environment: EnvBlock,
+/// Replaces this process; returns only where the kernel refuses.
+pub(crate) fn run(launch: &Launch, hardened: Hardened) -> Stop {
+    let environment = launch.environment.table();
+    hardened.restore();
+    #[cfg(debug_assertions)]
+    crate::sys::pause_if_asked();
+    match nix::unistd::execve(&launch.path, &launch.arguments, &environment) {
+        Ok(never) => match never {},
+        Err(errno) => refused(&launch.path, errno),
+    }
 }
 
-impl Launch {
-    /// Replaces this process; returns only where the kernel refuses.
-    pub(crate) fn run(self, hardened: Hardened) -> Stop {
-        let environment = self.environment.table();
-        hardened.restore();
-        #[cfg(debug_assertions)]
-        crate::sys::pause_if_asked();
-        match nix::unistd::execve(&self.path, &self.arguments, &environment) {
-            Ok(never) => match never {},
-            Err(errno) => self.refused(errno),
+fn refused(program: &CStr, errno: Errno) -> Stop {
+    let path = String::from_utf8_lossy(program.to_bytes());
+    let why = match errno {
+        Errno::ENOENT => match interpreter(OsStr::from_bytes(program.to_bytes())) {
+            Some(interpreter) => format!("its interpreter {interpreter} was not found"),
+            None => "it, or the loader that it names, was not found".to_owned(),
+        },
+        Errno::ENOEXEC => {
+            "Exec format error: it is neither a program for this machine nor a script with a #! line, and no shell \
+             stands in for one"
+                .to_owned()
         }
-    }
-
-    fn refused(&self, errno: Errno) -> Stop {
-        let path = String::from_utf8_lossy(self.path.to_bytes());
-        let why = match errno {
-            Errno::ENOENT => match interpreter(OsStr::from_bytes(self.path.to_bytes())) {
-                Some(interpreter) => format!("its interpreter {interpreter} was not found"),
-                None => "it, or the loader that it names, was not found".to_owned(),
-            },
-            Errno::ENOEXEC => {
-                "Exec format error: it is neither a program for this machine nor a script with a #! line, and no shell \
-                 stands in for one"
-                    .to_owned()
-            }
-            Errno::EACCES => {
-                "permission denied; it, or its interpreter, is not executable or lies on a noexec mount".to_owned()
-            }
-            Errno::E2BIG => "its arguments and environment are too big for the kernel; use files".to_owned(),
-            errno => errno.desc().to_owned(),
-        };
-        let code = if errno == Errno::E2BIG { Code::TooBig } else { Code::Launch };
-        let failure = Failure::new(code, "", format!("the command {path} cannot be run: {why}"));
-        Stop { failures: vec![failure], status: failure::NOT_RUNNABLE }
-    }
+        Errno::EACCES => {
+            "permission denied; it, or its interpreter, is not executable or lies on a noexec mount".to_owned()
+        }
+        Errno::E2BIG => "its arguments and environment are too big for the kernel; use files".to_owned(),
+        errno => errno.desc().to_owned(),
+    };
+    let code = if errno == Errno::E2BIG { Code::TooBig } else { Code::Launch };
+    let failure = Failure::new(code, "", format!("the command {path} cannot be run: {why}"));
+    Stop { failures: vec![failure], status: failure::NOT_RUNNABLE }
 }
 
 /// What a script's first line names.
