@@ -592,7 +592,7 @@ fn slots(template: &Template<Hole>, number: &mut dyn FnMut(&Body) -> Source) -> 
 fn rendered(templates: &[(String, Template<Hole>)], entries: &Values) -> Json {
     let render = |(name, template): &(String, Template<Hole>)| {
         let template = slots(template, &mut |body| match body {
-            Body::Entry(key) => Source::Entry(entries.iter().position(|(known, _)| known == key).unwrap()),
+            Body::Entry(key) => Source::Entry(entries.iter().position(|(known, _)| **known == **key).unwrap()),
             other => panic!("{other:?} outside of secret_map"),
         });
         let fill = |source| match source {

@@ -38,7 +38,7 @@ pub fn configuration(input: &[u8]) {
             }
             let warnings = report::check::warnings(&spec, dialect);
             let environ = Environ::new(vec![c"PATH=/usr/bin:/bin", c"SET=$<pods:secrets:A>", c"NO_VALUE"]);
-            let planned = plan::build(spec, &options(dialect), &environ);
+            let planned = plan::build(&spec, &options(dialect), &environ);
             let report = report::check::report_json(&planned, &warnings);
             serde_json::from_str::<serde_json::Value>(&report).unwrap();
             if let Ok(plan) = planned {
@@ -209,7 +209,7 @@ fn means_the_same_to_tapis(form: &str) {
     let theirs = match grammar::parse_secret_reference(form, None) {
         Ok(Form::Secret { owner, name }) => {
             let path = owner.map_or_else(|| name.to_owned(), |owner| format!("{owner}:{name}"));
-            Some(Body::Secret(Address { store: None, path, version: None }))
+            Some(Body::Secret(Address { store: None, path: path.into(), version: None }))
         }
         Ok(Form::Placeholder(Placeholder { default: Some(value), .. })) => Some(Body::Default(value.into())),
         Ok(Form::Placeholder(Placeholder { default: None, description })) => {

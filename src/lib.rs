@@ -83,7 +83,7 @@ fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     let hardened = Hardened::new();
     sys::end_on_signals_as_init();
     let spec = spec::Spec::load(&cli.inputs, environ)?;
-    let plan = plan::build(spec, &cli.options, environ)?;
+    let plan = plan::build(&spec, &cli.options, environ)?;
     for warning in &plan.warnings {
         cli.diag.warn(warning);
     }
@@ -96,7 +96,7 @@ fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     }
     let files = inject::prepare(&plan, environ)?;
     let resolved = resolve::resolve(&plan, environ)?;
-    let launch = inject::inject(plan, resolved, files)?;
+    let launch = inject::inject(&plan, resolved, files)?;
     sys::wipe_dead_stack();
     Err(launch::run(&launch, hardened))
 }
@@ -109,7 +109,7 @@ fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
         loaded => loaded?,
     };
     let mut warnings = report::check::warnings(&spec, cli.options.dialect);
-    let planned = look(spec, &cli.options, environ);
+    let planned = look(&spec, &cli.options, environ);
     if let Ok(plan) = &planned {
         warnings.extend(report::check::more_warnings(plan));
     }
@@ -124,13 +124,13 @@ fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
 }
 
 /// A plan that is only looked at: 126 and 127 are for commands that were to be run.
-fn look(spec: spec::Spec, options: &plan::Options, environ: &Environ) -> Result<plan::Plan, Stop> {
+fn look(spec: &spec::Spec, options: &plan::Options, environ: &Environ) -> Result<plan::Plan, Stop> {
     plan::build(spec, options, environ).map_err(|stop| Stop { status: failure::OURS, ..stop })
 }
 
 fn show_plan(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
     let spec = spec::Spec::load(&cli.inputs, environ)?;
-    let plan = look(spec, &cli.options, environ)?;
+    let plan = look(&spec, &cli.options, environ)?;
     for warning in &plan.warnings {
         cli.diag.warn(warning);
     }

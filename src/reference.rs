@@ -3,23 +3,26 @@
 //! `$<BODY>` is ours, `${BODY}` is Tapis's own; both give the same [`Hole`]. This file knows one
 //! reference; where references stand in a text is `template.rs`.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::rc::Rc;
 
 /// A secret in a store: what a store is asked for. Two references to the same address, with other
-/// fields or filters, are one request.
+/// fields or filters, are one request. Its texts are shared, since a plan and the request to a store
+/// have it too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Address {
     /// None: the default store.
-    pub(crate) store: Option<String>,
-    pub(crate) path: String,
-    pub(crate) version: Option<String>,
+    pub(crate) store: Option<Rc<str>>,
+    pub(crate) path: Rc<str>,
+    pub(crate) version: Option<Rc<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     Secret(Address),
     /// `pods:secrets:KEY`: another entry of the secret_map.
-    Entry(String),
+    Entry(Rc<str>),
     /// `pods:default:VALUE`: the value, unless a later configuration overrides the entry.
     Default(Vec<u8>),
     /// `:?TEXT`: must be overridden.
@@ -208,18 +211,18 @@ pub(crate) fn parse_angle(body: &str) -> Result<Hole, Malformed> {
         return Err(Malformed::Empty);
     }
     if let Some(text) = body.strip_prefix(":?") {
-        return Ok(Hole::plain(Body::Required(decode(text)?)));
+        return Ok(Hole::plain(Body::Required(decode(text)?.into())));
     }
     let (path, mut rest) = split_part(body);
     let (mut field, mut version, mut filters) = (None, None, Vec::new());
     if let Some(after) = rest.strip_prefix('#') {
         let (part, next) = split_part(after);
-        field = Some(decode(nonempty(part, "#FIELD")?)?);
+        field = Some(decode(nonempty(part, "#FIELD")?)?.into());
         rest = next;
     }
     if let Some(after) = rest.strip_prefix('@') {
         let (part, next) = split_part(after);
-        version = Some(decode(nonempty(part, "@VERSION")?)?);
+        version = Some(decode(nonempty(part, "@VERSION")?)?.into());
         rest = next;
     }
     while let Some(after) = rest.strip_prefix('|') {
@@ -229,9 +232,9 @@ pub(crate) fn parse_angle(body: &str) -> Result<Hole, Malformed> {
         rest = next;
     }
     let absent = if let Some(default) = rest.strip_prefix(":-") {
-        Absent::Default(decode_bytes(default)?)
+        Absent::Default(decode_bytes(default)?.into())
     } else if let Some(text) = rest.strip_prefix(":?") {
-        Absent::Explain(decode(text)?)
+        Absent::Explain(decode(text)?.into())
     } else if rest.starts_with('#') {
         return Err(Malformed::Order("#FIELD"));
     } else if rest.starts_with('@') {
@@ -255,7 +258,7 @@ fn split_part(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-fn parse_path(path: &str, version: Option<String>) -> Result<Body, Malformed> {
+fn parse_path(path: &str, version: Option<Rc<str>>) -> Result<Body, Malformed> {
     let Some((scheme, rest)) = path.split_once(':') else {
         return Err(Malformed::NoStore);
     };
@@ -266,9 +269,10 @@ fn parse_path(path: &str, version: Option<String>) -> Result<Body, Malformed> {
             }
             parse_pod(path, rest, scheme, true)
         }
-        "secret" => Ok(Body::Secret(Address { store: None, path: decode(nonempty(rest, "name")?)?, version })),
+        "secret" => Ok(Body::Secret(Address { store: None, path: decode(nonempty(rest, "name")?)?.into(), version })),
         store if is_name(store) => {
-            Ok(Body::Secret(Address { store: Some(store.to_owned()), path: decode(nonempty(rest, "path")?)?, version }))
+            let path = decode(nonempty(rest, "path")?)?.into();
+            Ok(Body::Secret(Address { store: Some(store.into()), path, version }))
         }
         "" => Err(Malformed::NoStore),
         other => Err(Malformed::StoreName(other.to_owned())),
@@ -277,20 +281,20 @@ fn parse_path(path: &str, version: Option<String>) -> Result<Body, Malformed> {
 
 /// `pods:…` and `stack:…`, alike in both spellings but for percent-encoding.
 fn parse_pod(path: &str, rest: &str, scheme: &str, percent: bool) -> Result<Body, Malformed> {
-    let text = |part: &str| match percent {
+    let text = |part| match percent {
         true => decode(part),
-        false if is_name(part) => Ok(part.to_owned()),
+        false if is_name(part) => Ok(Cow::Borrowed(part)),
         false => Err(Malformed::NotTapis(path.chars().take(60).collect())),
     };
     let unknown = || Malformed::UnknownPods(path.chars().take(60).collect());
     if scheme == "stack" {
         let key = rest.strip_prefix("secrets:").ok_or_else(unknown)?;
-        return Ok(Body::Stack(text(nonempty(key, "KEY")?)?));
+        return Ok(Body::Stack(text(nonempty(key, "KEY")?)?.into()));
     }
     match rest.split_once(':') {
-        Some(("secrets", key)) => Ok(Body::Entry(text(nonempty(key, "KEY")?)?)),
+        Some(("secrets", key)) => Ok(Body::Entry(text(nonempty(key, "KEY")?)?.into())),
         Some(("default", value)) if value.contains(':') => Err(Malformed::DefaultColon),
-        Some(("default", value)) => Ok(Body::Default(if percent { decode_bytes(value)? } else { value.into() })),
+        Some(("default", value)) => Ok(Body::Default(if percent { decode_bytes(value)?.into() } else { value.into() })),
         Some(("random", length)) => match length.parse() {
             // `parse` takes a leading `+`, Tapis does not.
             Ok(length @ 8..=128) if !rest.contains('+') => Ok(Body::Random(length)),
@@ -299,7 +303,8 @@ fn parse_pod(path: &str, rest: &str, scheme: &str, percent: bool) -> Result<Body
         Some(("networking", net)) => {
             let (net, field) = net.split_once(':').ok_or_else(unknown)?;
             let field = nonempty(field, "FIELD")?;
-            Ok(Body::Pod(PodField::Networking { net: text(nonempty(net, "NET")?)?, field: text(field)? }))
+            let net = text(nonempty(net, "NET")?)?.into();
+            Ok(Body::Pod(PodField::Networking { net, field: text(field)?.into() }))
         }
         None if rest == "pod_id" => Ok(Body::Pod(PodField::Id)),
         None if rest == "url" => Ok(Body::Pod(PodField::Url)),
@@ -350,7 +355,7 @@ pub(crate) fn parse_brace(body: &[u8]) -> Result<Hole, Malformed> {
         if !is_name(name) || owner.is_some_and(|owner| owner.is_empty() || owner.contains('-')) {
             return Err(none());
         }
-        Body::Secret(Address { store: None, path: path.to_owned(), version: None })
+        Body::Secret(Address { store: None, path: path.into(), version: None })
     } else if let Some(text) = body.strip_prefix(b":?") {
         Body::Required(String::from_utf8_lossy(nonempty(text, "TEXT")?).into_owned())
     } else if let Some(rest) = body.strip_prefix(b"pods:secrets:") {
@@ -364,7 +369,7 @@ pub(crate) fn parse_brace(body: &[u8]) -> Result<Hole, Malformed> {
             None if text.is_empty() => {}
             None => return Err(none()),
         }
-        Body::Entry(key.to_owned())
+        Body::Entry(key.into())
     } else if let Some(rest) = body.strip_prefix(b"pods:default:") {
         let end = rest.iter().position(|&byte| byte == b':').unwrap_or(rest.len());
         let (value, text) = rest.split_at(end);
@@ -399,12 +404,18 @@ fn nonempty<'a, T: AsRef<[u8]> + ?Sized>(text: &'a T, part: &'static str) -> Res
     if text.as_ref().is_empty() { Err(Malformed::EmptyPart(part)) } else { Ok(text) }
 }
 
-fn decode(text: &str) -> Result<String, Malformed> {
-    String::from_utf8(decode_bytes(text)?).map_err(|_| Malformed::NotText)
+fn decode(text: &str) -> Result<Cow<'_, str>, Malformed> {
+    Ok(match decode_bytes(text)? {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).map_err(|_| Malformed::NotText)?),
+    })
 }
 
 /// `%XX` to the byte it stands for.
-fn decode_bytes(text: &str) -> Result<Vec<u8>, Malformed> {
+fn decode_bytes(text: &str) -> Result<Cow<'_, [u8]>, Malformed> {
+    if !text.as_bytes().contains(&b'%') {
+        return Ok(Cow::Borrowed(text.as_bytes()));
+    }
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
@@ -416,7 +427,7 @@ fn decode_bytes(text: &str) -> Result<Vec<u8>, Malformed> {
         let (high, low) = (digit()?, digit()?);
         decoded.push((high * 16 + low) as u8);
     }
-    Ok(decoded)
+    Ok(Cow::Owned(decoded))
 }
 
 #[cfg(test)]
@@ -443,9 +454,9 @@ mod tests {
 
     #[test]
     fn a_path_keeps_its_colons_and_slashes() {
-        assert_eq!(address("secret:owner:name").path, "owner:name");
-        assert_eq!(address("secret://cluster/org/project/key").path, "//cluster/org/project/key");
-        assert_eq!(address("run:a%23b").path, "a#b");
+        assert_eq!(&*address("secret:owner:name").path, "owner:name");
+        assert_eq!(&*address("secret://cluster/org/project/key").path, "//cluster/org/project/key");
+        assert_eq!(&*address("run:a%23b").path, "a#b");
     }
 
     #[test]

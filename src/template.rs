@@ -543,11 +543,11 @@ mod tests {
         assert_eq!(template.parts.len(), 2);
         assert_eq!(template.parts[0], Part::Text(b"$<other:a> $$<b> ${secret:a b} ".to_vec()));
         let Part::Hole(hole) = &template.parts[1] else { panic!() };
-        assert!(matches!(&hole.body, Body::Secret(address) if address.path == "a"));
+        assert!(matches!(&hole.body, Body::Secret(address) if &*address.path == "a"));
     }
 
     fn render(filters: &[Filter], field: Option<&str>, value: &Value) -> Result<Vec<u8>, RenderError> {
-        let hole = Hole::plain(Body::Entry(String::new()));
+        let hole = Hole::plain(Body::Entry("".into()));
         let hole = Hole { field: field.map(str::to_owned), filters: filters.to_vec(), ..hole };
         let slot = Slot { source: Source::Request(0), hole };
         let template = Template { parts: vec![Part::Text(b"<".to_vec()), Part::Hole(slot)] };

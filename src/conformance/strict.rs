@@ -76,7 +76,7 @@ fn launch(input: &Input<'_>, spec: Spec) -> Result<Launched, Vec<Failure>> {
         needs_command: false,
     };
     let environ = vault(input);
-    let plan = plan::build(spec, &options, &environ).map_err(|stop| stop.failures)?;
+    let plan = plan::build(&spec, &options, &environ).map_err(|stop| stop.failures)?;
     let resolved = resolve::resolve(&plan, &environ)?;
     let mut entries: Vec<Value> = Vec::new();
     for entry in &plan.entries {

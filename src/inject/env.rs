@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 /// execve(2): 32 pages of 4 KiB).
 pub(crate) const LONGEST_STRING: usize = 128 << 10;
 
-pub(crate) struct EnvBlock {
-    passed: Vec<&'static CStr>,
+pub(crate) struct EnvBlock<'p> {
+    passed: &'p [&'static CStr],
     entries: Zeroizing<Vec<u8>>,
     /// Where each entry ends, its NUL included.
     ends: Vec<usize>,
@@ -23,10 +23,10 @@ pub(crate) enum EntryError {
     TooLong(usize),
 }
 
-impl EnvBlock {
+impl<'p> EnvBlock<'p> {
     /// `bytes` is what the entries to come need at most, so that the buffer never grows and leaves
     /// a copy.
-    pub(crate) fn new(passed: Vec<&'static CStr>, bytes: usize, entries: usize) -> Self {
+    pub(crate) fn new(passed: &'p [&'static CStr], bytes: usize, entries: usize) -> Self {
         Self { passed, entries: Zeroizing::new(Vec::with_capacity(bytes)), ends: Vec::with_capacity(entries) }
     }
 
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn entries_stand_after_those_passed_on() {
-        let mut block = EnvBlock::new(vec![c"A=1"], 64, 2);
+        let mut block = EnvBlock::new(&[c"A=1"], 64, 2);
         block.push(b"B", b"x=y").unwrap();
         block.push_secret(b"C", &Secret::from(String::new())).unwrap();
         assert_eq!(block.table(), [c"A=1", c"B=x=y", c"C="]);
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_no_program_can_be_given_is_refused() {
-        let mut block = EnvBlock::new(Vec::new(), 0, 0);
+        let mut block = EnvBlock::new(&[], 0, 0);
         assert_eq!(block.push(b"A", b"a\0b"), Err(EntryError::Nul));
         assert_eq!(block.push(b"A", &vec![b'x'; LONGEST_STRING - 3]), Ok(()));
         assert_eq!(block.push(b"A", &vec![b'x'; LONGEST_STRING - 2]), Err(EntryError::TooLong(LONGEST_STRING + 1)));

@@ -16,11 +16,11 @@ use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt as _;
 
 /// What the command is started with.
-pub(crate) struct Launch {
-    pub(crate) path: CString,
+pub(crate) struct Launch<'p> {
+    pub(crate) path: &'p CStr,
     /// The command's own name first.
     pub(crate) arguments: Vec<CString>,
-    pub(crate) environment: EnvBlock,
+    pub(crate) environment: EnvBlock<'p>,
 }
 
 /// Makes the plan's files, empty, and forks what removes them: before any secret is read.
@@ -59,7 +59,7 @@ const MOST: usize = 256 << 20;
 
 /// Renders everything and puts it where the command finds it. Values end here: what is left of them
 /// is the block that execve reads.
-pub(crate) fn inject(plan: Plan, resolved: Resolved, files: Option<FileSet>) -> Result<Launch, Stop> {
+pub(crate) fn inject(plan: &Plan, resolved: Resolved, files: Option<FileSet>) -> Result<Launch<'_>, Stop> {
     let mut failures = Vec::new();
     let mut total = 0;
     let mut count = |value: &Secret, place: &Place| {
@@ -86,16 +86,16 @@ pub(crate) fn inject(plan: Plan, resolved: Resolved, files: Option<FileSet>) -> 
         count(&value, &target.place)?;
         values.push(value);
     }
-    let Some(CommandPlan { path, arguments }) = plan.command else {
+    let Some(CommandPlan { path, arguments }) = &plan.command else {
         return Err(Failure::new(Code::Launch, "", "there is no command").into());
     };
-    let arguments = strings(&arguments, &resolved, &entries, &mut failures);
+    let arguments = strings(arguments, &resolved, &entries, &mut failures);
     if !failures.is_empty() {
         return Err(failures.into());
     }
     drop((resolved, entries));
     let variables = deliver_files(&plan.targets, values, files)?;
-    let environment = environment(plan.passed, &variables)?;
+    let environment = environment(&plan.passed, &variables)?;
     drop(variables);
     match check_total(&environment, &arguments) {
         Some(failure) => Err(Stop { failures: vec![failure], status: failure::NOT_RUNNABLE }),
@@ -149,7 +149,7 @@ fn deliver_files(
     if failures.is_empty() { Ok(variables) } else { Err(failures) }
 }
 
-fn environment(passed: Vec<&'static CStr>, variables: &[Variable<'_>]) -> Result<EnvBlock, Stop> {
+fn environment<'p>(passed: &'p [&'static CStr], variables: &[Variable<'_>]) -> Result<EnvBlock<'p>, Stop> {
     let bytes = variables.iter().map(|variable| EnvBlock::size(variable.name, variable.value.len())).sum();
     let mut block = EnvBlock::new(passed, bytes, variables.len());
     let (mut failures, mut status) = (Vec::new(), failure::NOT_RUNNABLE);
@@ -224,7 +224,7 @@ fn strings(
 
 /// All strings and their pointers share a quarter of the stack limit, at least 128 KiB and at most
 /// 6 MiB (execve(2), "Limits on size of arguments and environment").
-fn check_total(block: &EnvBlock, arguments: &[CString]) -> Option<Failure> {
+fn check_total(block: &EnvBlock<'_>, arguments: &[CString]) -> Option<Failure> {
     let (entries, bytes) = block.total();
     let words: usize = arguments.iter().map(|argument| argument.count_bytes() + 1).sum();
     let total = words + bytes + (entries + arguments.len() + 2) * size_of::<usize>();

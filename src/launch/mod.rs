@@ -12,14 +12,14 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Replaces this process; returns only where the kernel refuses.
-pub(crate) fn run(launch: &Launch, hardened: Hardened) -> Stop {
+pub(crate) fn run(launch: &Launch<'_>, hardened: Hardened) -> Stop {
     let environment = launch.environment.table();
     hardened.restore();
     #[cfg(debug_assertions)]
     crate::sys::pause_if_asked();
-    match nix::unistd::execve(&launch.path, &launch.arguments, &environment) {
+    match nix::unistd::execve(launch.path, &launch.arguments, &environment) {
         Ok(never) => match never {},
-        Err(errno) => refused(&launch.path, errno),
+        Err(errno) => refused(launch.path, errno),
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn get(store: &dyn Manage, get: Get, io: &mut Io<'_>) -> Result<(), M
         None => (&*get.name, None),
     };
     let value = Value::from(store.value(name)?);
-    let hole = Hole { field, ..Hole::plain(Body::Entry(name.to_owned())) };
+    let hole = Hole { field, ..Hole::plain(Body::Entry(name.into())) };
     let slot = Slot { source: Source::Request(0), hole };
     let picked = Template { parts: vec![Part::Hole(slot)] }.render(&|_| Some(&value));
     match picked {

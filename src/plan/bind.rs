@@ -4,7 +4,7 @@ use super::{Planner, RequestPlan};
 use crate::failure::{Code, Failure, HINTS, Place, hint};
 use crate::reference::{Absent, Address, Body, Filter, Hole, PodField};
 use crate::template::{Part, Slot, Source, Template};
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 impl<'a> Planner<'a> {
     /// Numbers a template's references. Each that cannot be is reported; the plan fails then, so
@@ -34,9 +34,7 @@ impl<'a> Planner<'a> {
         };
         match &hole.body {
             Body::Entry(key) => match self.spec.secret_map.position(key) {
-                Some(position) => {
-                    Ok(Bound::Source(Source::Entry(self.order.get(position).copied().flatten().unwrap_or(0))))
-                }
+                Some(position) => Ok(Bound::Source(Source::Entry(self.entry(position)))),
                 None => {
                     let hint = match self.failures.len() {
                         ..HINTS => hint(key, self.spec.secret_map.names()),
@@ -68,7 +66,7 @@ impl<'a> Planner<'a> {
             Some(pod) => format!("{pod}:{entry}"),
             None => entry.to_owned(),
         };
-        let address = Address { store: None, path: kept, version: None };
+        let address = Address { store: None, path: kept.into(), version: None };
         match self.stores.for_random(self.spec, self.options, self.environ) {
             Ok(store) => {
                 let number = self.number(store, address, Some(length));
@@ -81,16 +79,15 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The number of a request, the same for every reference that makes it.
     fn number(&mut self, store: usize, address: Address, random: Option<usize>) -> usize {
-        let next = self.numbers.len();
-        *self.numbers.entry(RequestPlan { store, address, random }).or_insert(next)
-    }
-
-    /// The requests by their numbers.
-    pub(super) fn requests(numbers: BTreeMap<RequestPlan, usize>) -> Vec<RequestPlan> {
-        let mut requests: Vec<_> = numbers.into_iter().collect();
-        requests.sort_unstable_by_key(|(_, number)| *number);
-        requests.into_iter().map(|(request, _)| request).collect()
+        match self.numbers_of_requests.entry(RequestPlan { store, address, random }) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                self.requests.push(entry.key().clone());
+                *entry.insert(self.requests.len() - 1)
+            }
+        }
     }
 
     /// None: no pod definition says so. Err: it has networks, and not this one.

@@ -1,6 +1,6 @@
 //! What of the inherited environment the command gets.
 
-use super::{Options, Target, TargetKind};
+use super::Options;
 use crate::environ::Environ;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -33,20 +33,17 @@ impl Inherited {
         self.kept.iter().rev().filter_map(|(name, value, _)| Some((*name, (*value)?))).collect()
     }
 
-    /// What is handed on as it is: all but what targets replace, and logins that no `--keep` names.
-    pub(super) fn passed(&self, targets: &[Target], credentials: &[String], options: &Options) -> Vec<&'static CStr> {
-        let mut replaced: BTreeSet<&[u8]> = BTreeSet::new();
-        for target in targets {
-            replaced.extend(target.kind.variable());
-            if matches!(target.kind, TargetKind::File(_)) {
-                // A private directory of ours replaces one of an outer launch.
-                replaced.insert(b"INJECT_FILES");
-            }
-        }
+    /// What is handed on as it is: all but what `sets` names, and logins that no `--keep` names.
+    pub(super) fn passed(
+        &self,
+        sets: impl Fn(&[u8]) -> bool,
+        credentials: &[String],
+        options: &Options,
+    ) -> Vec<&'static CStr> {
         let credentials: BTreeSet<&[u8]> = credentials.iter().map(String::as_bytes).collect();
         let is_login =
             |name: &[u8]| credentials.contains(name) && !options.keep.iter().any(|glob| matches(glob.as_bytes(), name));
-        let passed = self.kept.iter().filter(|(name, _, _)| !replaced.contains(name) && !is_login(name));
+        let passed = self.kept.iter().filter(|(name, _, _)| !sets(name) && !is_login(name));
         passed.map(|(_, _, entry)| *entry).collect()
     }
 }

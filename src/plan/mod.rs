@@ -17,18 +17,16 @@ pub(crate) use stores::{check as check_store, default_name as default_store, to_
 pub(crate) use tapis::definition as tapis_definition;
 
 use crate::environ::Environ;
-use crate::failure::{self, Failure, Layer, Place, Stop};
-use crate::reference::{Address, Hole};
+use crate::failure::{self, Failure, Place, Stop};
+use crate::reference::Address;
 use crate::spec::Spec;
 use crate::store::{Kind, Settings};
 use crate::template::{Slot, Template};
 use crate::users;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsString};
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
-use targets::Draft;
 
 pub(crate) struct Plan {
     pub(crate) stores: Vec<StorePlan>,
@@ -55,7 +53,7 @@ pub(crate) struct StorePlan {
     pub(crate) settings: Settings,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RequestPlan {
     pub(crate) store: usize,
     pub(crate) address: Address,
@@ -186,16 +184,17 @@ impl Default for Options {
     }
 }
 
-pub(crate) fn build(mut spec: Spec, options: &Options, environ: &Environ) -> Result<Plan, Stop> {
-    let failures = std::mem::take(&mut spec.failures);
+pub(crate) fn build(spec: &Spec, options: &Options, environ: &Environ) -> Result<Plan, Stop> {
     let planner = Planner {
-        failures,
+        failures: spec.failures.clone(),
         warnings: Vec::new(),
         stores: stores::Stores::default(),
-        numbers: BTreeMap::new(),
-        order: Vec::new(),
+        requests: Vec::new(),
+        numbers_of_requests: HashMap::with_capacity(spec.secret_map.len()),
+        needed: Vec::new(),
+        numbers_of_entries: vec![None; spec.secret_map.len()],
         tapis: None,
-        spec: &spec,
+        spec,
         options,
         environ,
     };
@@ -209,9 +208,12 @@ struct Planner<'a> {
     failures: Vec<Failure>,
     warnings: Vec<Failure>,
     stores: stores::Stores,
-    numbers: BTreeMap<RequestPlan, usize>,
-    /// Of the entries that are needed: the position in the map to that in the plan.
-    order: Vec<Option<usize>>,
+    requests: Vec<RequestPlan>,
+    numbers_of_requests: HashMap<RequestPlan, usize>,
+    /// The entries that something refers to, in the order in which they were met.
+    needed: Vec<usize>,
+    /// Where each entry of the secret_map stands in `needed`.
+    numbers_of_entries: Vec<Option<usize>>,
     /// Under the tapis dialect, the templates that it makes of the texts.
     tapis: Option<tapis::Templates>,
 }
@@ -224,23 +226,13 @@ impl<'a> Planner<'a> {
         }
         let export = self.export();
         let inherited = inherit::Inherited::filter(self.options, self.environ);
-        let drafts = self.drafts(export, &inherited);
-        let arguments = self.arguments();
-        let needed = self.needed(drafts.iter().map(|draft| &draft.template).chain(&arguments));
-        let entries = self.entries(needed);
-        let mut targets = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let template = self.bind(draft.template, &draft.place);
-            let Draft { kind, place, shadows, conflict, .. } = draft;
-            targets.push(Target { kind, template, place, shadows, conflict });
-        }
-        let layer = Rc::new(Layer::named("argument of the command"));
-        let bind = |(number, argument): (usize, Template<Hole>)| {
-            let place = Place::of(&layer, None, number.to_string());
-            Argument { template: self.bind(argument, &place), place }
-        };
-        let arguments: Vec<Argument> = arguments.into_iter().enumerate().map(bind).collect();
-        let passed = inherited.passed(&targets, &self.stores.credential_variables(), self.options);
+        let mut drafts = self.drafts(export, &inherited);
+        let mut targets = self.targets(std::mem::take(&mut drafts.list));
+        let mut arguments = self.arguments();
+        let mut entries = self.entries();
+        self.sort(&mut entries, &mut targets, &mut arguments);
+        let passed =
+            inherited.passed(|name| drafts.sets(name), &self.stores.credential_variables(), self.options);
         let mut status = failure::OURS;
         let command = match command::find(&arguments, &targets, &entries, &passed, self.options.needs_command) {
             Ok(command) => command.map(|path| CommandPlan { path, arguments }),
@@ -257,13 +249,13 @@ impl<'a> Planner<'a> {
         }
         let nothing = targets.is_empty() && self.spec.secret_map.len() == 0 && !self.spec.looked_at.is_empty();
         let unused = (0..self.spec.secret_map.len())
-            .filter(|&position| self.order[position].is_none())
+            .filter(|&position| self.numbers_of_entries[position].is_none())
             .map(|position| self.spec.secret_map.at(position))
             .map(|(name, item)| (name.to_owned(), item.place.clone()))
             .collect();
         Ok(Plan {
             stores: self.stores.used(),
-            requests: Self::requests(self.numbers),
+            requests: self.requests,
             entries,
             targets,
             passed,

@@ -1,22 +1,23 @@
 //! Texts to templates, under either dialect.
 
-use super::{Dialect, Planner, tapis};
-use crate::failure::{Code, Failure};
+use super::{Argument, Dialect, Planner, tapis};
+use crate::failure::{Code, Failure, Layer, Place};
 use crate::reference::Hole;
-use crate::spec::{Item, Text};
+use crate::spec::Text;
 use crate::template::{Part, Scan, Template};
+use std::rc::Rc;
 
 impl<'a> Planner<'a> {
-    /// The item's template; None when it is malformed, which is reported, or not to be set.
-    pub(super) fn scan(&mut self, item: &Item, name: &str, section: Section) -> Option<Template<Hole>> {
-        let scanned = match &item.text {
-            Text::Template(_) if self.tapis.is_some() => return self.tapis_template(item, name, section),
+    /// The text's template; None when it is malformed, which is reported, or not to be set.
+    pub(super) fn scan(&mut self, text: &Text, name: &str, section: Section, place: &Place) -> Option<Template<Hole>> {
+        let scanned = match text {
+            Text::Template(_) if self.tapis.is_some() => return self.tapis_template(text, name, section),
             Text::Literal(text) => Ok(Template::text(text.clone())),
             Text::Reference(hole) => Ok(Template { parts: vec![Part::Hole(Hole::clone(hole))] }),
             Text::Template(text) => Template::scan(text, Scan::Every),
             Text::Inherited => {
                 let value = self.environ.get(name)?;
-                let known = |name: &str| self.stores.is_known(name, self.spec, self.environ);
+                let known = self.known();
                 if self.options.scan && Template::is_meant(value, &known) {
                     Template::scan(value, Scan::Known(&known))
                 } else {
@@ -28,13 +29,44 @@ impl<'a> Planner<'a> {
             .map_err(|errors| {
                 for error in errors {
                     let message = format!("{} (byte {} of the value)", error.what, error.at);
-                    self.failures.push(Failure::new(Code::Reference, &item.place, message));
+                    self.failures.push(Failure::new(Code::Reference, place, message));
                 }
             })
             .ok()
     }
 
-    fn tapis_template(&mut self, item: &Item, name: &str, section: Section) -> Option<Template<Hole>> {
+    /// Whether an inherited value is a template.
+    pub(super) fn is_meant(&self, value: &[u8]) -> bool {
+        match self.options.dialect {
+            Dialect::Strict => Template::is_meant(value, &self.known()),
+            Dialect::Tapis => std::str::from_utf8(value).is_ok_and(|text| text.contains("${pods:secrets:")),
+        }
+    }
+
+    /// The template that [`Self::is_meant`] found an inherited value to be; None when it is malformed,
+    /// which is reported.
+    pub(super) fn scan_inherited(&mut self, value: &[u8], place: &Place) -> Option<Template<Hole>> {
+        if self.options.dialect == Dialect::Tapis {
+            let entry = |key: &str| self.spec.secret_map.get(key).is_some();
+            return Some(crate::tapis::grammar::plan_text(std::str::from_utf8(value).ok()?, &entry, &mut |_| {}));
+        }
+        let scanned = Template::scan(value, Scan::Known(&self.known()));
+        scanned
+            .map_err(|errors| {
+                for error in errors {
+                    let message = format!("{}; --no-scan leaves inherited variables alone", error.what);
+                    self.failures.push(Failure::new(Code::Reference, place, message));
+                }
+            })
+            .ok()
+    }
+
+    /// Which names before a colon mean a store, in a text that was not written for `inject`.
+    fn known(&self) -> impl Fn(&str) -> bool + use<'_, 'a> {
+        |name| self.stores.is_known(name, self.spec, self.environ)
+    }
+
+    fn tapis_template(&mut self, text: &Text, name: &str, section: Section) -> Option<Template<Hole>> {
         let templates = self.tapis.as_ref()?;
         let template = match section {
             Section::Environment => templates.environment.get(name),
@@ -47,7 +79,7 @@ impl<'a> Planner<'a> {
                 }
             },
         };
-        match (&item.text, template) {
+        match (text, template) {
             // Tapis knows text only; bytes that are none hold no reference of its.
             (Text::Template(text), _) if std::str::from_utf8(text).is_err() => Some(Template::text(text.clone())),
             (_, template) => template.cloned(),
@@ -55,43 +87,41 @@ impl<'a> Planner<'a> {
     }
 
     /// The command's words. One that holds a reference needs leave: every user can read it.
-    pub(super) fn arguments(&mut self) -> Vec<Template<Hole>> {
+    pub(super) fn arguments(&mut self) -> Vec<Argument> {
         use std::os::unix::ffi::OsStrExt as _;
-        let words: Vec<Vec<u8>> = if self.options.command.is_empty() {
-            let command = self.spec.command.iter().flatten();
-            let with_arguments =
-                command.chain(self.spec.arguments.iter().flatten().filter(|_| self.spec.command.is_some()));
-            with_arguments.map(|word| word.as_bytes().to_vec()).collect()
-        } else {
-            self.options.command.iter().map(|word| word.as_bytes().to_vec()).collect()
-        };
-        let known = |name: &str| self.stores.is_known(name, self.spec, self.environ);
-        let mut arguments = Vec::with_capacity(words.len());
-        let mut failures = Vec::new();
-        for (number, word) in words.into_iter().enumerate() {
-            let meant = self.options.dialect == Dialect::Strict && Template::is_meant(&word, &known);
-            let mut refuse = |message: String| {
-                failures.push(Failure::new(Code::Reference, format!("argument {number} of the command"), message));
+        let spec = self.spec;
+        let configured = spec.command.iter().chain(spec.arguments.iter().filter(|_| spec.command.is_some())).flatten();
+        let typed = self.options.command.iter().map(|word| word.as_bytes());
+        let words = typed.clone().chain(configured.map(String::as_bytes).filter(|_| typed.len() == 0));
+        let layer = Rc::new(Layer::named("argument of the command"));
+        let mut arguments = Vec::with_capacity(typed.len());
+        for (number, word) in words.enumerate() {
+            let meant = self.options.dialect == Dialect::Strict && Template::is_meant(word, &self.known());
+            let place = Place::of(&layer, None, number.to_string());
+            let scanned = if !meant {
+                Ok(Template::text(word))
+            } else if number == 0 {
+                Err("the command itself cannot be a reference".to_owned())
+            } else if !self.options.allow_args {
+                Err("it holds a reference, and every user can read /proc/PID/cmdline; use a variable or a file, or \
+                     --allow-args"
+                    .to_owned())
+            } else {
+                Template::scan(word, Scan::Known(&self.known())).map_err(|errors| {
+                    let errors: Vec<_> = errors.iter().map(|error| error.what.to_string()).collect();
+                    errors.join("; ")
+                })
             };
-            if meant && number == 0 {
-                refuse("the command itself cannot be a reference".to_owned());
-            } else if meant && !self.options.allow_args {
-                refuse(
-                    "it holds a reference, and every user can read /proc/PID/cmdline; use a variable or a file, or --allow-args"
-                        .to_owned(),
-                );
-            } else if meant {
-                match Template::scan(&word, Scan::Known(&known)) {
-                    Ok(template) => {
-                        arguments.push(template);
-                        continue;
-                    }
-                    Err(errors) => errors.into_iter().for_each(|error| refuse(error.what.to_string())),
+            let template = match scanned {
+                Ok(template) => self.bind(template, &place),
+                Err(message) => {
+                    let place = format!("argument {number} of the command");
+                    self.failures.push(Failure::new(Code::Reference, place, message));
+                    Template::text(word)
                 }
-            }
-            arguments.push(Template::text(word));
+            };
+            arguments.push(Argument { template, place });
         }
-        self.failures.extend(failures);
         arguments
     }
 }

@@ -2,42 +2,42 @@
 
 use super::inherit::Inherited;
 use super::scan::Section;
-use super::{Dialect, Export, FilePlan, OnConflict, Planner, TargetKind};
+use super::{Export, FilePlan, OnConflict, Planner, Target, TargetKind};
 use crate::failure::{Code, Failure, Layer, Place};
 use crate::reference::{Body, Hole};
 use crate::spec::{FileItem, Item, Mount, Text};
-use crate::template::{Part, Scan, Template};
+use crate::template::{Part, Slot, Source, Template};
 use crate::users;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 impl<'a> Planner<'a> {
-    /// All that the command is to get, lowest precedence first.
-    pub(super) fn drafts(&mut self, export: Export, inherited: &Inherited) -> Vec<Draft> {
+    /// All that the command is to get, lowest precedence first. Layers are laid over one another
+    /// first, so that what does not win is neither scanned nor asked for.
+    pub(super) fn drafts(&mut self, export: Export, inherited: &Inherited) -> Drafts<'a> {
         let spec = self.spec;
-        let mut drafts = Drafts::default();
-        drafts.list.reserve(spec.secret_map.len() + spec.environment.len());
+        let mut drafts = Drafts::with_room_for(spec.secret_map.len() + spec.environment.len());
         if self.options.scan {
             self.draft_inherited(inherited, &mut drafts);
         }
         if matches!(export, Export::MapAlone | Export::Said(true)) {
-            for (name, item) in spec.secret_map.iter() {
-                let template = Template { parts: vec![Part::Hole(Hole::plain(Body::Entry(name.to_owned())))] };
+            for (position, (name, item)) in spec.secret_map.iter().enumerate() {
                 let kind = TargetKind::Variable(name.as_bytes().to_vec());
-                drafts.lay(name.as_bytes(), Draft::new(kind, template, &item.place, &item.shadows));
+                drafts.lay(name.as_bytes(), Draft::new(kind, Holds::Entry(position), &item.place, &item.shadows));
             }
         }
         for (name, item) in spec.environment.iter() {
-            let Some(template) = self.scan(item, name, Section::Environment) else { continue };
             let kind = if item.descriptor {
                 let (mode, owner) = (self.options.file_mode.unwrap_or(0o400), self.owner(None, &item.place));
                 TargetKind::Descriptor { variable: name.to_owned(), mode, owner }
             } else {
                 TargetKind::Variable(name.as_bytes().to_vec())
             };
-            drafts.lay(name.as_bytes(), Draft::new(kind, template, &item.place, &item.shadows));
+            let holds = Holds::Text { text: Cow::Borrowed(&item.text), name, section: Section::Environment };
+            drafts.lay(name.as_bytes(), Draft::new(kind, holds, &item.place, &item.shadows));
         }
         self.settle_conflicts(&mut drafts, inherited);
         for (path, file) in spec.files.iter() {
@@ -47,54 +47,62 @@ impl<'a> Planner<'a> {
             self.draft_mount(path, mount, &mut drafts);
         }
         self.check_names(&drafts);
-        drafts.list
+        drafts
+    }
+
+    /// The drafts with their templates. One whose template is malformed, which is reported, or that
+    /// is not to be set, is left out.
+    pub(super) fn targets(&mut self, drafts: Vec<Draft<'a>>) -> Vec<Target> {
+        let mut targets = Vec::with_capacity(drafts.len());
+        for Draft { kind, holds, place, shadows, conflict } in drafts {
+            let template = match holds {
+                Holds::Entry(position) => {
+                    let hole = Hole::plain(Body::Entry(Rc::clone(&place.item)));
+                    let source = Source::Entry(self.entry(position));
+                    Template { parts: vec![Part::Hole(Slot { source, hole })] }
+                }
+                Holds::Value(value) => Template::text(value),
+                Holds::Text { text, name, section } => {
+                    let Some(scanned) = self.scan(&text, name, section, &place) else { continue };
+                    self.bind(scanned, &place)
+                }
+                Holds::Inherited(value) => {
+                    let Some(scanned) = self.scan_inherited(value, &place) else { continue };
+                    self.bind(scanned, &place)
+                }
+            };
+            targets.push(Target { kind, template, place, shadows, conflict });
+        }
+        targets
     }
 
     /// Inherited variables that are templates.
     fn draft_inherited(&mut self, inherited: &Inherited, drafts: &mut Drafts<'a>) {
         let layer = Rc::new(Layer::named("environment"));
-        let known = |name: &str| self.stores.is_known(name, self.spec, self.environ);
-        let entry = |key: &str| self.spec.secret_map.get(key).is_some();
         for (name, value) in inherited.kept() {
-            let place = Place::of(&layer, None, String::from_utf8_lossy(name));
-            let scanned = match (self.options.dialect, std::str::from_utf8(value)) {
-                (Dialect::Strict, _) if Template::is_meant(value, &known) => Template::scan(value, Scan::Known(&known)),
-                (Dialect::Tapis, Ok(text)) if text.contains("${pods:secrets:") => {
-                    Ok(crate::tapis::grammar::plan_text(text, &entry, &mut |_| {}))
-                }
-                _ => continue,
-            };
-            match scanned {
-                Ok(template) => {
-                    drafts.lay(name, Draft::new(TargetKind::Variable(name.to_vec()), template, &place, &[]));
-                }
-                Err(errors) => {
-                    for error in errors {
-                        let message = format!("{}; --no-scan leaves inherited variables alone", error.what);
-                        self.failures.push(Failure::new(Code::Reference, &place, message));
-                    }
-                }
+            if self.is_meant(value) {
+                let place = Place::of(&layer, None, String::from_utf8_lossy(name));
+                let kind = TargetKind::Variable(name.to_vec());
+                drafts.lay(name, Draft::new(kind, Holds::Inherited(value), &place, &[]));
             }
         }
     }
 
     /// What an injected name does to an inherited one.
     fn settle_conflicts(&mut self, drafts: &mut Drafts<'a>, inherited: &Inherited) {
-        let inherited = inherited.values();
-        for draft in &mut drafts.list {
-            let name = match &draft.kind {
-                TargetKind::File(_) => continue,
-                kind => kind.variable().unwrap_or_default().to_vec(),
-            };
-            let Some(&value) = inherited.get(&*name).filter(|_| draft.place.layer.name != "environment") else {
+        // Mostly the environment is the shorter of the two.
+        for (name, value) in inherited.values() {
+            let Some(&at) = drafts.variables.get(name) else { continue };
+            let draft = &mut drafts.list[at];
+            if draft.place.layer.name == "environment" {
                 continue;
-            };
-            let environment = Place::of(&Rc::new(Layer::named("environment")), None, String::from_utf8_lossy(&name));
+            }
+            let environment = Place::of(&Rc::new(Layer::named("environment")), None, String::from_utf8_lossy(name));
             match self.options.on_conflict {
                 OnConflict::Error => draft.conflict = Some(value),
                 OnConflict::Inherit => {
-                    draft.template = Template::text(value);
-                    draft.kind = TargetKind::Variable(name);
+                    draft.holds = Holds::Value(value);
+                    draft.kind = TargetKind::Variable(name.to_vec());
                     let place = std::mem::replace(&mut draft.place, environment);
                     draft.shadows.push(place);
                     continue;
@@ -105,18 +113,18 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn draft_file(&mut self, path: &str, file: &'a FileItem, drafts: &mut Drafts<'a>) {
-        let Some(template) = self.scan(&file.item, path, Section::Configs) else { return };
-        let Item { place, shadows, .. } = &file.item;
+    fn draft_file(&mut self, path: &'a str, file: &'a FileItem, drafts: &mut Drafts<'a>) {
+        let Item { text, place, shadows, .. } = &file.item;
+        let holds = Holds::Text { text: Cow::Borrowed(text), name: path, section: Section::Configs };
         let mode = file.mode.or(self.options.file_mode).unwrap_or(0o400);
         let owner = self.owner(file.owner.as_deref(), place);
         if file.item.descriptor {
             let Some(variable) = &file.env else { return };
             let kind = TargetKind::Descriptor { variable: variable.clone(), mode, owner };
-            return drafts.lay(variable.as_bytes(), Draft::new(kind, template, place, shadows));
+            return drafts.lay(variable.as_bytes(), Draft::new(kind, holds, place, shadows));
         }
         let plan = FilePlan { path: path.into(), mode, owner, variable: file.env.clone() };
-        drafts.list.push(Draft::new(TargetKind::File(plan), template, place, shadows));
+        drafts.push_file(file.env.as_deref(), Draft::new(TargetKind::File(plan), holds, place, shadows));
     }
 
     /// Whose a file is to be; an unknown name is reported.
@@ -126,7 +134,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Entries with `config_content` become files; the other mounts are the service's business.
-    fn draft_mount(&mut self, path: &str, mount: &Mount, drafts: &mut Drafts<'a>) {
+    fn draft_mount(&mut self, path: &'a str, mount: &'a Mount, drafts: &mut Drafts<'a>) {
         if self.tapis.is_some()
             && let Err(errors) = crate::tapis::rules::validate_mount(path, mount)
         {
@@ -149,13 +157,8 @@ impl<'a> Planner<'a> {
                 }
             },
         };
-        let item = Item {
-            text: Text::Template(content.clone().into_bytes()),
-            descriptor: false,
-            place: mount.place.clone(),
-            shadows: Vec::new(),
-        };
-        let Some(template) = self.scan(&item, path, Section::Configs) else { return };
+        let text = Cow::Owned(Text::Template(content.clone().into_bytes()));
+        let holds = Holds::Text { text, name: path, section: Section::Configs };
         // On a volume the path is a directory; alone it is the file itself.
         let path = match &mount.filename {
             Some(filename) if mount.kind.as_deref() == Some("tapisvolume") => PathBuf::from(path).join(filename),
@@ -167,7 +170,7 @@ impl<'a> Planner<'a> {
         }
         let owner = self.owner(None, &mount.place);
         let plan = FilePlan { path, mode, owner, variable: None };
-        drafts.list.push(Draft::new(TargetKind::File(plan), template, &mount.place, &mount.shadows));
+        drafts.push_file(None, Draft::new(TargetKind::File(plan), holds, &mount.place, &mount.shadows));
     }
 
     fn check_names(&mut self, drafts: &Drafts<'a>) {
@@ -196,31 +199,67 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// A target before its references are numbered.
-pub(super) struct Draft {
-    pub(super) kind: TargetKind,
-    pub(super) template: Template<Hole>,
-    pub(super) place: Place,
-    pub(super) shadows: Vec<Place>,
-    pub(super) conflict: Option<&'static [u8]>,
+/// What a target holds, before it is scanned.
+pub(super) enum Holds<'a> {
+    /// The entry at this position of the secret_map.
+    Entry(usize),
+    Text {
+        text: Cow<'a, Text>,
+        name: &'a str,
+        section: Section,
+    },
+    /// An inherited variable's, with references in it.
+    Inherited(&'static [u8]),
+    /// An inherited variable's, as it is.
+    Value(&'static [u8]),
 }
 
-impl Draft {
-    fn new(kind: TargetKind, template: Template<Hole>, place: &Place, shadows: &[Place]) -> Self {
-        Self { kind, template, place: place.clone(), shadows: shadows.to_vec(), conflict: None }
+/// A target before its text is scanned.
+pub(super) struct Draft<'a> {
+    kind: TargetKind,
+    holds: Holds<'a>,
+    place: Place,
+    shadows: Vec<Place>,
+    conflict: Option<&'static [u8]>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(kind: TargetKind, holds: Holds<'a>, place: &Place, shadows: &[Place]) -> Self {
+        Self { kind, holds, place: place.clone(), shadows: shadows.to_vec(), conflict: None }
     }
 }
 
-#[derive(Default)]
-struct Drafts<'n> {
-    list: Vec<Draft>,
+pub(super) struct Drafts<'a> {
+    pub(super) list: Vec<Draft<'a>>,
     /// Where each variable stands in the list.
-    variables: BTreeMap<&'n [u8], usize>,
+    variables: HashMap<&'a [u8], usize>,
+    /// The variables that get the paths of files.
+    of_files: BTreeSet<&'a [u8]>,
 }
 
-impl<'n> Drafts<'n> {
+impl<'a> Drafts<'a> {
+    fn with_room_for(variables: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(variables),
+            variables: HashMap::with_capacity(variables),
+            of_files: BTreeSet::new(),
+        }
+    }
+
+    /// Whether the command gets this name from here, and not as it is inherited.
+    pub(super) fn sets(&self, name: &[u8]) -> bool {
+        self.variables.contains_key(name) || self.of_files.contains(name)
+    }
+
+    fn push_file(&mut self, variable: Option<&'a str>, draft: Draft<'a>) {
+        // A private directory of ours replaces one of an outer launch.
+        self.of_files.insert(b"INJECT_FILES");
+        self.of_files.extend(variable.map(str::as_bytes));
+        self.list.push(draft);
+    }
+
     /// A variable takes the place of an earlier one of its name.
-    fn lay(&mut self, name: &'n [u8], mut draft: Draft) {
+    fn lay(&mut self, name: &'a [u8], mut draft: Draft<'a>) {
         match self.variables.entry(name) {
             Entry::Occupied(entry) => {
                 let earlier = &mut self.list[*entry.get()];

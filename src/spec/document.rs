@@ -3,9 +3,10 @@
 //! serde_json gives no positions, but its raw values are slices of the text, so that an address
 //! tells the offset. Keys that stand twice are reported, which `serde_json::Value` would not do.
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
@@ -84,13 +85,16 @@ pub(crate) fn parse(text: &str, format: Format) -> Result<(Node, Vec<Flaw>), Fla
 }
 
 pub(crate) fn parse_json(text: &str) -> Result<(Node, Vec<Flaw>), Flaw> {
-    let root: &RawValue = serde_json::from_str(text).map_err(|error| Flaw {
-        at: offset(text, error.line(), error.column()),
-        message: format!("not valid JSON: {}", without_position(&error)),
-    })?;
-    let mut json = Json { text, flaws: Vec::new() };
-    let node = json.node(root, 0)?;
-    Ok((node, json.flaws))
+    let json = Json { text, flaws: RefCell::default(), fatal: Cell::default() };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let root = Value { json: &json, at: json.value_after(0), depth: 0 };
+    match root.deserialize(&mut reader).and_then(|node| reader.end().map(|()| node)) {
+        Ok(node) => Ok((node, json.flaws.into_inner())),
+        Err(error) => Err(json.fatal.take().unwrap_or_else(|| Flaw {
+            at: offset(text, error.line(), error.column()),
+            message: format!("not valid JSON: {}", without_position(&error)),
+        })),
+    }
 }
 
 /// serde_json ends each message with the position, which is shown in our way.
@@ -104,84 +108,121 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     (start + column.saturating_sub(1)).min(text.len())
 }
 
-struct Json<'a> {
-    text: &'a str,
-    flaws: Vec<Flaw>,
+/// What is told beside the tree. serde's own errors have room for neither.
+struct Json<'t> {
+    text: &'t str,
+    flaws: RefCell<Vec<Flaw>>,
+    fatal: Cell<Option<Flaw>>,
 }
 
-impl Json<'_> {
-    fn node(&mut self, raw: &RawValue, depth: usize) -> Result<Node, Flaw> {
-        let json = raw.get();
-        let at = json.as_ptr() as usize - self.text.as_ptr() as usize;
-        let flaw =
-            |error: serde_json::Error| Flaw { at, message: format!("not valid JSON: {}", without_position(&error)) };
-        if depth > DEEPEST {
-            return Err(Flaw { at, message: format!("nested deeper than {DEEPEST} levels") });
+impl<'t> Json<'t> {
+    /// Where a piece of the text begins in it.
+    fn offset(&self, piece: &str) -> usize {
+        piece.as_ptr() as usize - self.text.as_ptr() as usize
+    }
+
+    /// Where the next value begins: after blanks, and after a key also a colon.
+    fn value_after(&self, end: usize) -> usize {
+        let between = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b':');
+        end + self.text.as_bytes()[end..].iter().take_while(|byte| between(byte)).count()
+    }
+
+    /// A string as it stands in the text, quotes and all, to what it says.
+    fn unquote<E: de::Error>(&self, quoted: &'t str) -> Result<Cow<'t, str>, E> {
+        let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+        if !inner.as_bytes().contains(&b'\\') {
+            return Ok(Cow::Borrowed(inner));
         }
-        let data = match json.as_bytes().first() {
-            Some(b'{') => {
-                let members: Members<'_> = serde_json::from_str(json).map_err(flaw)?;
-                self.table(members, at, depth)?
+        // An escape is checked for its form when it is skipped, and for its sense here.
+        serde_json::from_str(quoted).map(Cow::Owned).map_err(|error: serde_json::Error| {
+            let at = self.offset(quoted);
+            self.fatal(at, format!("not valid JSON: {}", without_position(&error)))
+        })
+    }
+
+    fn fatal<E: de::Error>(&self, at: usize, message: String) -> E {
+        self.fatal.set(Some(Flaw { at, message }));
+        E::custom("")
+    }
+}
+
+/// A value that begins at a known place. Its first byte says what it is, so that a reader is asked
+/// once, and in one pass.
+struct Value<'j, 't> {
+    json: &'j Json<'t>,
+    at: usize,
+    depth: usize,
+}
+
+impl<'t> DeserializeSeed<'t> for Value<'_, 't> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'t>>(self, from: D) -> Result<Node, D::Error> {
+        let Self { json, at, depth } = self;
+        if depth > DEEPEST {
+            return Err(json.fatal(at, format!("nested deeper than {DEEPEST} levels")));
+        }
+        let data = match json.text.as_bytes().get(at) {
+            Some(b'{') => from.deserialize_map(self)?,
+            Some(b'[') => from.deserialize_seq(self)?,
+            first => {
+                let raw: &RawValue = Deserialize::deserialize(from)?;
+                match first {
+                    Some(b'"') => Data::Text(json.unquote(raw.get())?.into_owned()),
+                    Some(b't') => Data::Flag(true),
+                    Some(b'f') => Data::Flag(false),
+                    Some(b'n') => Data::Null,
+                    _ => Data::Number(raw.get().to_owned()),
+                }
             }
-            Some(b'[') => {
-                let items: Vec<&RawValue> = serde_json::from_str(json).map_err(flaw)?;
-                Data::List(items.into_iter().map(|item| self.node(item, depth + 1)).collect::<Result<_, _>>()?)
-            }
-            Some(b'"') => Data::Text(serde_json::from_str(json).map_err(flaw)?),
-            Some(b't') => Data::Flag(true),
-            Some(b'f') => Data::Flag(false),
-            Some(b'n') => Data::Null,
-            _ => Data::Number(json.to_owned()),
         };
         Ok(Node { at, data })
     }
+}
 
-    fn table(&mut self, members: Members<'_>, at: usize, depth: usize) -> Result<Data, Flaw> {
-        let mut table: Vec<(Key, Node)> = Vec::with_capacity(members.0.len());
-        let mut names: Vec<&str> = members.0.iter().map(|(name, _)| name.as_ref()).collect();
-        names.sort_unstable();
-        let twice = names.windows(2).any(|pair| pair[0] == pair[1]);
-        let mut end = at + 1;
-        for (name, raw) in members.0 {
-            // Between the last value and this key stand blanks and a comma only.
-            let gap = self.text[end..].bytes().take_while(|&byte| byte != b'"').count();
-            let key = Key { name: name.into(), at: end + gap };
-            let node = self.node(raw, depth + 1)?;
-            end = node.at + raw.get().len();
-            table.push((key, node));
+impl<'t> Visitor<'t> for Value<'_, 't> {
+    type Value = Data;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Data, A::Error> {
+        let Self { json, depth, .. } = self;
+        let mut table: Vec<(Key, Node)> = Vec::new();
+        while let Some(quoted) = map.next_key::<&RawValue>()? {
+            let quoted = quoted.get();
+            let key = Key { name: json.unquote(quoted)?.into(), at: json.offset(quoted) };
+            let at = json.value_after(key.at + quoted.len());
+            table.push((key, map.next_value_seed(Value { json, at, depth: depth + 1 })?));
         }
-        if twice {
+        let mut names: Vec<&str> = table.iter().map(|(key, _)| &*key.name).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
             let mut seen = BTreeSet::new();
-            for (key, _) in table.iter().filter(|(key, _)| !seen.insert(&key.name)) {
-                self.flaws.push(Flaw { at: key.at, message: format!("the key `{}` stands twice", key.name) });
-            }
+            let twice = table.iter().filter(|(key, _)| !seen.insert(&key.name));
+            let flaw = |(key, _): &(Key, Node)| Flaw { at: key.at, message: format!("the key `{}` stands twice", key.name) };
+            json.flaws.borrow_mut().extend(twice.map(flaw));
         }
         Ok(Data::Table(table))
     }
-}
 
-/// The members of an object in their order, equal keys and all.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
+    fn visit_seq<A: SeqAccess<'t>>(self, mut items: A) -> Result<Data, A::Error> {
+        let Self { json, depth, .. } = self;
+        let mut list = Vec::new();
+        // Where an item begins is known once it has been passed over; lists are short.
+        while let Some(raw) = items.next_element::<&RawValue>()? {
+            let item = Value { json, at: json.offset(raw.get()), depth: depth + 1 };
+            let node = item.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+            list.push(node.map_err(|error| {
+                // Unless it was told with its place.
+                let told = json.fatal.take();
+                let at = json.offset(raw.get());
+                let flaw = told.unwrap_or_else(|| Flaw { at, message: without_position(&error) });
+                json.fatal(flaw.at, flaw.message)
+            })?);
         }
-        from.deserialize_map(Collect)
+        Ok(Data::List(list))
     }
 }
 

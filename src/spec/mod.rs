@@ -15,7 +15,8 @@ use crate::failure::{Code, Failure, Layer, Place};
 use crate::reference::Hole;
 use document::{Flaw, Format, Node};
 use nix::fcntl::OFlag;
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -49,12 +50,12 @@ pub(crate) struct Spec {
 /// Named members in the order they were first written.
 pub(crate) struct Members<T> {
     list: Vec<(Rc<str>, T)>,
-    index: BTreeMap<Rc<str>, usize>,
+    index: HashMap<Rc<str>, usize>,
 }
 
 impl<T> Default for Members<T> {
     fn default() -> Self {
-        Self { list: Vec::new(), index: BTreeMap::new() }
+        Self { list: Vec::new(), index: HashMap::new() }
     }
 }
 
@@ -87,18 +88,20 @@ impl<T> Members<T> {
     /// Makes room for so many more.
     fn reserve(&mut self, more: usize) {
         self.list.reserve(more);
+        self.index.reserve(more);
     }
 
     /// Lays a member over an earlier one of its name, which `shadow` gets.
     fn lay(&mut self, name: Rc<str>, item: T, shadow: impl FnOnce(&mut T, T)) {
-        match self.index.get(&name) {
-            Some(&at) => {
-                let earlier = std::mem::replace(&mut self.list[at].1, item);
-                shadow(&mut self.list[at].1, earlier);
+        match self.index.entry(name) {
+            Entry::Occupied(entry) => {
+                let member = &mut self.list[*entry.get()].1;
+                let earlier = std::mem::replace(member, item);
+                shadow(member, earlier);
             }
-            None => {
-                self.index.insert(Rc::clone(&name), self.list.len());
-                self.list.push((name, item));
+            Entry::Vacant(entry) => {
+                self.list.push((Rc::clone(entry.key()), item));
+                entry.insert(self.list.len() - 1);
             }
         }
     }

@@ -250,7 +250,7 @@ impl Reader<'_> {
         // A JSON pointer, RFC 6901.
         let pointer = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
         let field = (!steps.is_empty()).then(|| steps.iter().map(pointer).collect());
-        let body = Body::Secret(Address { store: None, path, version: None });
+        let body = Body::Secret(Address { store: None, path: path.into(), version: None });
         Some(Text::Reference(Box::new(Hole { field, absent: Absent::Fail, ..Hole::plain(body) })))
     }
 

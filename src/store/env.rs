@@ -19,7 +19,7 @@ pub(crate) static KIND: Kind = Kind {
 };
 
 fn check(address: &Address, _: &Settings) -> Result<(), String> {
-    match address.path.as_str() {
+    match &*address.path {
         "" => Err("the name of a variable is missing".into()),
         name if name.contains(['=', '\0']) => Err("the name of a variable has no `=` and no NUL".into()),
         _ => Ok(()),

@@ -48,7 +48,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 
 fn check(address: &Address, settings: &Settings) -> Result<(), String> {
     command(settings)?;
-    match address.path.as_str() {
+    match &*address.path {
         "" => Err("the helper's argument is missing".into()),
         path if path.starts_with('-') => Err("the helper would take a path that begins with `-` for an option".into()),
         path if path.contains('\0') => Err("an argument has no NUL".into()),
@@ -127,7 +127,7 @@ impl Exec {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            .arg(&request.address.path)
+            .arg(&*request.address.path)
             .env_clear()
             // The first entry of a name counts, as for getenv; of those given here the last one does.
             .envs(self.environ.iter().rev().copied())

@@ -143,7 +143,7 @@ pub(crate) fn owners(value: &str) -> impl Iterator<Item = &str> {
 pub(crate) fn plan_text(text: &str, known: &dyn Fn(&str) -> bool, unknown: &mut dyn FnMut(&str)) -> Template<Hole> {
     split(text, &ENTRY, |key| {
         if known(key) {
-            return Some(Body::Entry(key.to_owned()));
+            return Some(Body::Entry(key.into()));
         }
         unknown(key);
         None

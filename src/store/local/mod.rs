@@ -75,7 +75,7 @@ impl Store {
         let mut answers: Vec<(usize, Result<Value, StoreError>)> = Vec::with_capacity(requests.len());
         let (mut secrets, mut random, mut lengths) = (Vec::with_capacity(requests.len()), Vec::new(), Vec::new());
         for (index, request) in requests.iter().enumerate() {
-            let path = request.address.path.as_str();
+            let path = &*request.address.path;
             match (request.random, split(path)) {
                 (Some(length), _) => {
                     random.push((path, index));
