@@ -15,7 +15,6 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// A store is decrypted in memory.
 const LARGEST: u64 = 64 << 20;
@@ -56,8 +55,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     Ok(sealed)
 }
 
-/// The document's text. A fault of the file names it and leaves it as it is.
-pub(super) fn decrypt(path: &Path, sealed: &[u8], identities: &Identities) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+/// The document's text, which the allocator wipes: a second time, byte by byte, would be felt by
+/// every launch. A fault of the file names it and leaves it as it is.
+pub(super) fn decrypt(path: &Path, sealed: &[u8], identities: &Identities) -> Result<Vec<u8>, StoreError> {
     let store = path.display();
     let malformed = |what: &str| StoreError::Malformed(format!("the store {store} {what}"));
     if sealed.is_empty() {
@@ -81,7 +81,7 @@ pub(super) fn decrypt(path: &Path, sealed: &[u8], identities: &Identities) -> Re
     }
     let mut plain = opened.decrypt(identities.keys.iter().map(|key| key as _)).map_err(failed)?;
     // Never grows: the text is shorter than the file by age's header.
-    let mut json = Zeroizing::new(Vec::with_capacity(sealed.len()));
+    let mut json = Vec::with_capacity(sealed.len());
     plain.read_to_end(&mut json).map_err(|error| failed(error.into()))?;
     Ok(json)
 }

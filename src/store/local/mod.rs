@@ -25,7 +25,6 @@ pub(crate) use manage::Secrets;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
-use zeroize::Zeroizing;
 
 pub(crate) static KIND: Kind = Kind {
     name: "local",
@@ -48,7 +47,7 @@ pub(crate) static KIND: Kind = Kind {
 struct Store {
     path: PathBuf,
     identities: Identities,
-    json: Zeroizing<Vec<u8>>,
+    json: Vec<u8>,
     recipients: Option<Vec<String>>,
     /// Who may stand in a reference.
     owner: Option<String>,
