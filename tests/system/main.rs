@@ -12,6 +12,7 @@ mod harness;
 
 mod age;
 mod container;
+mod hosts;
 mod mounts;
 mod signals;
 mod syscalls;
