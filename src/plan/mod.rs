@@ -227,12 +227,11 @@ impl<'a> Planner<'a> {
         let export = self.export();
         let inherited = inherit::Inherited::filter(self.options, self.environ);
         let mut drafts = self.drafts(export, &inherited);
-        let mut targets = self.targets(std::mem::take(&mut drafts.list));
+        let mut targets = self.targets(&mut drafts);
         let mut arguments = self.arguments();
         let mut entries = self.entries();
         self.sort(&mut entries, &mut targets, &mut arguments);
-        let passed =
-            inherited.passed(|name| drafts.sets(name), &self.stores.credential_variables(), self.options);
+        let passed = inherited.passed(|name| drafts.sets(name), &self.stores.credential_variables(), self.options);
         let mut status = failure::OURS;
         let command = match command::find(&arguments, &targets, &entries, &passed, self.options.needs_command) {
             Ok(command) => command.map(|path| CommandPlan { path, arguments }),

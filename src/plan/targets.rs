@@ -26,7 +26,7 @@ impl<'a> Planner<'a> {
         if matches!(export, Export::MapAlone | Export::Said(true)) {
             for (position, (name, item)) in spec.secret_map.iter().enumerate() {
                 let kind = TargetKind::Variable(name.as_bytes().to_vec());
-                drafts.lay(name.as_bytes(), Draft::new(kind, Holds::Entry(position), &item.place, &item.shadows));
+                drafts.lay(name.as_bytes(), target(kind, &item.place, &item.shadows), Holds::Entry(position));
             }
         }
         for (name, item) in spec.environment.iter() {
@@ -37,7 +37,7 @@ impl<'a> Planner<'a> {
                 TargetKind::Variable(name.as_bytes().to_vec())
             };
             let holds = Holds::Text { text: Cow::Borrowed(&item.text), name, section: Section::Environment };
-            drafts.lay(name.as_bytes(), Draft::new(kind, holds, &item.place, &item.shadows));
+            drafts.lay(name.as_bytes(), target(kind, &item.place, &item.shadows), holds);
         }
         self.settle_conflicts(&mut drafts, inherited);
         for (path, file) in spec.files.iter() {
@@ -50,12 +50,13 @@ impl<'a> Planner<'a> {
         drafts
     }
 
-    /// The drafts with their templates. One whose template is malformed, which is reported, or that
+    /// The targets with their templates. One whose template is malformed, which is reported, or that
     /// is not to be set, is left out.
-    pub(super) fn targets(&mut self, drafts: Vec<Draft<'a>>) -> Vec<Target> {
-        let mut targets = Vec::with_capacity(drafts.len());
-        for Draft { kind, holds, place, shadows, conflict } in drafts {
-            let template = match holds {
+    pub(super) fn targets(&mut self, drafts: &mut Drafts<'a>) -> Vec<Target> {
+        let (targets, holds) = (std::mem::take(&mut drafts.targets), std::mem::take(&mut drafts.holds));
+        let filled = targets.into_iter().zip(holds).filter_map(|(mut target, holds)| {
+            let place = &target.place;
+            target.template = match holds {
                 Holds::Entry(position) => {
                     let hole = Hole::plain(Body::Entry(Rc::clone(&place.item)));
                     let source = Source::Entry(self.entry(position));
@@ -63,17 +64,17 @@ impl<'a> Planner<'a> {
                 }
                 Holds::Value(value) => Template::text(value),
                 Holds::Text { text, name, section } => {
-                    let Some(scanned) = self.scan(&text, name, section, &place) else { continue };
-                    self.bind(scanned, &place)
+                    let scanned = self.scan(&text, name, section, place)?;
+                    self.bind(scanned, place)
                 }
                 Holds::Inherited(value) => {
-                    let Some(scanned) = self.scan_inherited(value, &place) else { continue };
-                    self.bind(scanned, &place)
+                    let scanned = self.scan_inherited(value, place)?;
+                    self.bind(scanned, place)
                 }
             };
-            targets.push(Target { kind, template, place, shadows, conflict });
-        }
-        targets
+            Some(target)
+        });
+        filled.collect()
     }
 
     /// Inherited variables that are templates.
@@ -83,7 +84,7 @@ impl<'a> Planner<'a> {
             if self.is_meant(value) {
                 let place = Place::of(&layer, None, String::from_utf8_lossy(name));
                 let kind = TargetKind::Variable(name.to_vec());
-                drafts.lay(name, Draft::new(kind, Holds::Inherited(value), &place, &[]));
+                drafts.lay(name, target(kind, &place, &[]), Holds::Inherited(value));
             }
         }
     }
@@ -93,7 +94,7 @@ impl<'a> Planner<'a> {
         // Mostly the environment is the shorter of the two.
         for (name, value) in inherited.values() {
             let Some(&at) = drafts.variables.get(name) else { continue };
-            let draft = &mut drafts.list[at];
+            let draft = &mut drafts.targets[at];
             if draft.place.layer.name == "environment" {
                 continue;
             }
@@ -101,7 +102,7 @@ impl<'a> Planner<'a> {
             match self.options.on_conflict {
                 OnConflict::Error => draft.conflict = Some(value),
                 OnConflict::Inherit => {
-                    draft.holds = Holds::Value(value);
+                    drafts.holds[at] = Holds::Value(value);
                     draft.kind = TargetKind::Variable(name.to_vec());
                     let place = std::mem::replace(&mut draft.place, environment);
                     draft.shadows.push(place);
@@ -121,10 +122,10 @@ impl<'a> Planner<'a> {
         if file.item.descriptor {
             let Some(variable) = &file.env else { return };
             let kind = TargetKind::Descriptor { variable: variable.clone(), mode, owner };
-            return drafts.lay(variable.as_bytes(), Draft::new(kind, holds, place, shadows));
+            return drafts.lay(variable.as_bytes(), target(kind, place, shadows), holds);
         }
         let plan = FilePlan { path: path.into(), mode, owner, variable: file.env.clone() };
-        drafts.push_file(file.env.as_deref(), Draft::new(TargetKind::File(plan), holds, place, shadows));
+        drafts.push_file(file.env.as_deref(), target(TargetKind::File(plan), place, shadows), holds);
     }
 
     /// Whose a file is to be; an unknown name is reported.
@@ -170,13 +171,13 @@ impl<'a> Planner<'a> {
         }
         let owner = self.owner(None, &mount.place);
         let plan = FilePlan { path, mode, owner, variable: None };
-        drafts.push_file(None, Draft::new(TargetKind::File(plan), holds, &mount.place, &mount.shadows));
+        drafts.push_file(None, target(TargetKind::File(plan), &mount.place, &mount.shadows), holds);
     }
 
     fn check_names(&mut self, drafts: &Drafts<'a>) {
         let mut paths: BTreeSet<&Path> = BTreeSet::new();
         let mut of_files: BTreeSet<&[u8]> = BTreeSet::new();
-        for draft in &drafts.list {
+        for draft in &drafts.targets {
             let mut complain = |message: &str| self.failures.push(Failure::new(Code::Config, &draft.place, message));
             let name = draft.kind.variable();
             if let TargetKind::File(plan) = &draft.kind {
@@ -200,7 +201,7 @@ impl<'a> Planner<'a> {
 }
 
 /// What a target holds, before it is scanned.
-pub(super) enum Holds<'a> {
+enum Holds<'a> {
     /// The entry at this position of the secret_map.
     Entry(usize),
     Text {
@@ -214,23 +215,16 @@ pub(super) enum Holds<'a> {
     Value(&'static [u8]),
 }
 
-/// A target before its text is scanned.
-pub(super) struct Draft<'a> {
-    kind: TargetKind,
-    holds: Holds<'a>,
-    place: Place,
-    shadows: Vec<Place>,
-    conflict: Option<&'static [u8]>,
+/// A target whose text is not scanned yet.
+fn target(kind: TargetKind, place: &Place, shadows: &[Place]) -> Target {
+    let template = Template { parts: Vec::new() };
+    Target { kind, template, place: place.clone(), shadows: shadows.to_vec(), conflict: None }
 }
 
-impl<'a> Draft<'a> {
-    fn new(kind: TargetKind, holds: Holds<'a>, place: &Place, shadows: &[Place]) -> Self {
-        Self { kind, holds, place: place.clone(), shadows: shadows.to_vec(), conflict: None }
-    }
-}
-
+/// Targets, and beside each what it holds.
 pub(super) struct Drafts<'a> {
-    pub(super) list: Vec<Draft<'a>>,
+    targets: Vec<Target>,
+    holds: Vec<Holds<'a>>,
     /// Where each variable stands in the list.
     variables: HashMap<&'a [u8], usize>,
     /// The variables that get the paths of files.
@@ -240,7 +234,8 @@ pub(super) struct Drafts<'a> {
 impl<'a> Drafts<'a> {
     fn with_room_for(variables: usize) -> Self {
         Self {
-            list: Vec::with_capacity(variables),
+            targets: Vec::with_capacity(variables),
+            holds: Vec::with_capacity(variables),
             variables: HashMap::with_capacity(variables),
             of_files: BTreeSet::new(),
         }
@@ -251,26 +246,33 @@ impl<'a> Drafts<'a> {
         self.variables.contains_key(name) || self.of_files.contains(name)
     }
 
-    fn push_file(&mut self, variable: Option<&'a str>, draft: Draft<'a>) {
+    fn push_file(&mut self, variable: Option<&'a str>, file: Target, holds: Holds<'a>) {
         // A private directory of ours replaces one of an outer launch.
         self.of_files.insert(b"INJECT_FILES");
         self.of_files.extend(variable.map(str::as_bytes));
-        self.list.push(draft);
+        self.push(file, holds);
+    }
+
+    fn push(&mut self, target: Target, holds: Holds<'a>) {
+        self.targets.push(target);
+        self.holds.push(holds);
     }
 
     /// A variable takes the place of an earlier one of its name.
-    fn lay(&mut self, name: &'a [u8], mut draft: Draft<'a>) {
+    fn lay(&mut self, name: &'a [u8], mut variable: Target, holds: Holds<'a>) {
         match self.variables.entry(name) {
             Entry::Occupied(entry) => {
-                let earlier = &mut self.list[*entry.get()];
+                let at = *entry.get();
+                let earlier = &mut self.targets[at];
                 if earlier.place.layer.name != "environment" {
-                    draft.shadows.insert(0, earlier.place.clone());
+                    variable.shadows.insert(0, earlier.place.clone());
                 }
-                *earlier = draft;
+                *earlier = variable;
+                self.holds[at] = holds;
             }
             Entry::Vacant(entry) => {
-                entry.insert(self.list.len());
-                self.list.push(draft);
+                entry.insert(self.targets.len());
+                self.push(variable, holds);
             }
         }
     }

@@ -201,7 +201,8 @@ impl<'t> Visitor<'t> for Value<'_, 't> {
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             let mut seen = BTreeSet::new();
             let twice = table.iter().filter(|(key, _)| !seen.insert(&key.name));
-            let flaw = |(key, _): &(Key, Node)| Flaw { at: key.at, message: format!("the key `{}` stands twice", key.name) };
+            let flaw =
+                |(key, _): &(Key, Node)| Flaw { at: key.at, message: format!("the key `{}` stands twice", key.name) };
             json.flaws.borrow_mut().extend(twice.map(flaw));
         }
         Ok(Data::Table(table))
