@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use crate::spec::document::{self, Data, Format, Node};
 use crate::spec::{Spec, dotenv};
 use crate::tapis::grammar::{self, Form, Placeholder};
-use crate::template::{Part, Scan, Slot, Source, Template, Value};
+use crate::template::{Part, Parts, Scan, Slot, Source, Template, Value};
 use std::path::Path;
 use std::time::Duration;
 
@@ -169,7 +169,7 @@ pub(crate) const VALUES: [&[u8]; 5] = [b"$<secret:a>${secret:b}$$<", b"", b"\0\x
 
 fn renders_to_its_texts_and_values(template: &Template<Hole>) {
     let values = VALUES.map(|value| Value::Bytes(Secret::from(value.to_vec())));
-    let (mut expected, mut parts) = (Vec::new(), Vec::new());
+    let (mut expected, mut parts) = (Vec::new(), Parts::new());
     for (number, part) in template.parts.iter().enumerate() {
         parts.push(match part {
             Part::Text(text) => {
@@ -331,7 +331,9 @@ pub fn dotenv(input: &[u8]) {
 #[cfg(feature = "local")]
 pub fn store_file(input: &[u8]) {
     use crate::store::local::fuzzing;
-    fuzzing::document(input);
+    if let Ok(text) = std::str::from_utf8(input) {
+        fuzzing::document(text);
+    }
     fuzzing::file(input);
     fuzzing::written(input);
 }

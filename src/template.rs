@@ -6,6 +6,7 @@
 
 use crate::reference::{self, Absent, Filter, Hole, Malformed};
 use crate::secret::Secret;
+use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -15,8 +16,11 @@ pub(crate) const LONGEST: usize = 16 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template<H> {
-    pub(crate) parts: Vec<Part<H>>,
+    pub(crate) parts: Parts<H>,
 }
+
+/// Most templates are one reference.
+pub(crate) type Parts<H> = SmallVec<[Part<H>; 1]>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part<H> {
@@ -52,7 +56,11 @@ pub(crate) enum Scan<'a> {
 
 impl<H> Template<H> {
     pub(crate) fn text(text: impl Into<Vec<u8>>) -> Self {
-        Self { parts: vec![Part::Text(text.into())] }
+        Self { parts: smallvec![Part::Text(text.into())] }
+    }
+
+    pub(crate) fn hole(hole: H) -> Self {
+        Self { parts: smallvec![Part::Hole(hole)] }
     }
 
     pub(crate) fn holes(&self) -> impl Iterator<Item = &H> {
@@ -86,15 +94,8 @@ pub(crate) struct ScanError {
 impl Template<Hole> {
     /// Scans a text, in time linear in its length. All malformed references are reported.
     pub(crate) fn scan(text: &[u8], scan: Scan<'_>) -> Result<Self, Vec<ScanError>> {
-        // Most texts are one reference, and a vector that grows begins with room for four.
-        let mut scanner = Scanner {
-            text,
-            scan,
-            parts: Vec::with_capacity(1),
-            literal: Vec::new(),
-            errors: Vec::new(),
-            last_angle: None,
-        };
+        let mut scanner =
+            Scanner { text, scan, parts: Parts::new(), literal: Vec::new(), errors: Vec::new(), last_angle: None };
         scanner.run();
         if scanner.errors.is_empty() { Ok(Self { parts: scanner.parts }) } else { Err(scanner.errors) }
     }
@@ -149,7 +150,7 @@ fn close(text: &[u8], open: usize, closing: u8, last: &mut Option<usize>) -> Opt
 struct Scanner<'a> {
     text: &'a [u8],
     scan: Scan<'a>,
-    parts: Vec<Part<Hole>>,
+    parts: Parts<Hole>,
     literal: Vec<u8>,
     errors: Vec<ScanError>,
     last_angle: Option<usize>,
@@ -313,7 +314,7 @@ impl Template<Slot> {
         fill: &dyn Fn(Source) -> Option<&'v Value>,
     ) -> Result<Secret, Vec<(String, RenderError)>> {
         let mut errors = Vec::new();
-        let mut pieces = Vec::with_capacity(self.parts.len());
+        let mut pieces: SmallVec<[Piece<'_>; 1]> = SmallVec::with_capacity(self.parts.len());
         let mut length = 0;
         for part in &self.parts {
             let piece = match part {
@@ -550,7 +551,7 @@ mod tests {
         let hole = Hole::plain(Body::Entry("".into()));
         let hole = Hole { field: field.map(str::to_owned), filters: filters.to_vec(), ..hole };
         let slot = Slot { source: Source::Request(0), hole };
-        let template = Template { parts: vec![Part::Text(b"<".to_vec()), Part::Hole(slot)] };
+        let template = Template { parts: smallvec![Part::Text(b"<".to_vec()), Part::Hole(slot)] };
         let rendered = template.render(&|_| Some(value)).map_err(|mut errors| errors.remove(0).1)?;
         Ok(rendered.expose()[1..].to_vec())
     }

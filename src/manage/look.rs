@@ -3,7 +3,7 @@
 use super::{Get, Io, List, Show};
 use crate::reference::{Body, Hole};
 use crate::store::manage::{Manage, ManageError, Metadata};
-use crate::template::{Part, Slot, Source, Template, Value};
+use crate::template::{Slot, Source, Template, Value};
 
 /// The value's bytes and nothing more, picked as `$<secret:NAME#FIELD>` picks.
 #[allow(clippy::disallowed_methods, reason = "showing the value is what was asked for")]
@@ -20,7 +20,7 @@ pub(super) fn get(store: &dyn Manage, get: Get, io: &mut Io<'_>) -> Result<(), M
     let value = Value::from(store.value(name)?);
     let hole = Hole { field, ..Hole::plain(Body::Entry(name.into())) };
     let slot = Slot { source: Source::Request(0), hole };
-    let picked = Template { parts: vec![Part::Hole(slot)] }.render(&|_| Some(&value));
+    let picked = Template::hole(slot).render(&|_| Some(&value));
     match picked {
         Ok(secret) => io.write(secret.expose()),
         // One hole, so one error.

@@ -3,14 +3,14 @@
 use super::{Planner, RequestPlan};
 use crate::failure::{Code, Failure, HINTS, Place, hint};
 use crate::reference::{Absent, Address, Body, Filter, Hole, PodField};
-use crate::template::{Part, Slot, Source, Template};
+use crate::template::{Part, Parts, Slot, Source, Template};
 use std::collections::hash_map::Entry;
 
 impl<'a> Planner<'a> {
     /// Numbers a template's references. Each that cannot be is reported; the plan fails then, so
     /// what stands in for it does not matter.
     pub(super) fn bind(&mut self, template: Template<Hole>, place: &Place) -> Template<Slot> {
-        let mut parts = Vec::with_capacity(template.parts.len());
+        let mut parts = Parts::with_capacity(template.parts.len());
         for part in template.parts {
             match part {
                 Part::Text(text) => parts.push(Part::Text(text)),
@@ -70,7 +70,7 @@ impl<'a> Planner<'a> {
         match self.stores.for_random(self.spec, self.options, self.environ) {
             Ok(store) => {
                 let number = self.number(store, address, Some(length));
-                Template { parts: vec![Part::Hole(Slot { source: Source::Request(number), hole: hole.clone() })] }
+                Template::hole(Slot { source: Source::Request(number), hole: hole.clone() })
             }
             Err((code, message)) => {
                 self.failures.push(Failure::new(code, place, message).about(hole));

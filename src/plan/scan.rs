@@ -4,7 +4,7 @@ use super::{Argument, Dialect, Planner, tapis};
 use crate::failure::{Code, Failure, Layer, Place};
 use crate::reference::Hole;
 use crate::spec::Text;
-use crate::template::{Part, Scan, Template};
+use crate::template::{Scan, Template};
 use std::rc::Rc;
 
 impl<'a> Planner<'a> {
@@ -13,7 +13,7 @@ impl<'a> Planner<'a> {
         let scanned = match text {
             Text::Template(_) if self.tapis.is_some() => return self.tapis_template(text, name, section),
             Text::Literal(text) => Ok(Template::text(text.clone())),
-            Text::Reference(hole) => Ok(Template { parts: vec![Part::Hole(Hole::clone(hole))] }),
+            Text::Reference(hole) => Ok(Template::hole(Hole::clone(hole))),
             Text::Template(text) => Template::scan(text, Scan::Every),
             Text::Inherited => {
                 let value = self.environ.get(name)?;

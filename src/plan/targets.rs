@@ -6,7 +6,7 @@ use super::{Export, FilePlan, OnConflict, Planner, Target, TargetKind};
 use crate::failure::{Code, Failure, Layer, Place};
 use crate::reference::{Body, Hole};
 use crate::spec::{FileItem, Item, Mount, Text};
-use crate::template::{Part, Slot, Source, Template};
+use crate::template::{Parts, Slot, Source, Template};
 use crate::users;
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
@@ -60,7 +60,7 @@ impl<'a> Planner<'a> {
                 Holds::Entry(position) => {
                     let hole = Hole::plain(Body::Entry(Rc::clone(&place.item)));
                     let source = Source::Entry(self.entry(position));
-                    Template { parts: vec![Part::Hole(Slot { source, hole })] }
+                    Template::hole(Slot { source, hole })
                 }
                 Holds::Value(value) => Template::text(value),
                 Holds::Text { text, name, section } => {
@@ -217,7 +217,7 @@ enum Holds<'a> {
 
 /// A target whose text is not scanned yet.
 fn target(kind: TargetKind, place: &Place, shadows: &[Place]) -> Target {
-    let template = Template { parts: Vec::new() };
+    let template = Template { parts: Parts::new() };
     Target { kind, template, place: place.clone(), shadows: shadows.to_vec(), conflict: None }
 }
 

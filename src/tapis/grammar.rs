@@ -6,7 +6,7 @@
 //! needed; a launch in the strict dialect compiles none. What a form resolves to is `steps.rs`.
 
 use crate::reference::{Body, Hole};
-use crate::template::{Part, Template};
+use crate::template::{Part, Parts, Template};
 use regex::Regex;
 use std::fmt;
 use std::sync::LazyLock;
@@ -166,7 +166,7 @@ pub(crate) fn stack_references(
 }
 
 fn split(text: &str, pattern: &Regex, mut body: impl FnMut(&str) -> Option<Body>) -> Template<Hole> {
-    let (mut parts, mut from) = (Vec::new(), 0);
+    let (mut parts, mut from) = (Parts::new(), 0);
     for found in pattern.captures_iter(text) {
         let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else {
             continue;

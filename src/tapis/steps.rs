@@ -8,7 +8,7 @@
 use super::grammar::{self, Form, NetworkReference};
 use super::{Definition, Fields, Map, Pod, TapisError, Warning};
 use crate::reference::{Address, Body, Hole};
-use crate::template::{Part, Template};
+use crate::template::Template;
 use std::collections::BTreeSet;
 
 /// A pod, ready to have its references fetched.
@@ -110,7 +110,7 @@ fn plan_entry(key: &str, text: &str, actor: Option<&str>) -> Result<Template<Hol
 }
 
 fn hole(body: Body) -> Template<Hole> {
-    Template { parts: vec![Part::Hole(Hole { tapis: true, ..Hole::plain(body) })] }
+    Template::hole(Hole { tapis: true, ..Hole::plain(body) })
 }
 
 /// `${pods:random:N}` as a whole value: what is stored under the key, or a password to make.
@@ -250,6 +250,7 @@ fn resolve_stack_secrets(drafts: &mut [(String, Draft)], pod: &Pod, actor: Optio
 mod tests {
     use super::super::Stack;
     use super::*;
+    use crate::template::Part;
 
     fn map<const N: usize>(members: [(&str, &str); N]) -> Map {
         members.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec()

@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
 
 /// The document's text, which the allocator wipes: a second time, byte by byte, would be felt by
 /// every launch. A fault of the file names it and leaves it as it is.
-pub(super) fn decrypt(path: &Path, sealed: &[u8], identities: &Identities) -> Result<Vec<u8>, StoreError> {
+pub(super) fn decrypt(path: &Path, sealed: &[u8], identities: &Identities) -> Result<String, StoreError> {
     let store = path.display();
     let malformed = |what: &str| StoreError::Malformed(format!("the store {store} {what}"));
     if sealed.is_empty() {
@@ -83,7 +83,7 @@ pub(super) fn decrypt(path: &Path, sealed: &[u8], identities: &Identities) -> Re
     // Never grows: the text is shorter than the file by age's header.
     let mut json = Vec::with_capacity(sealed.len());
     plain.read_to_end(&mut json).map_err(|error| failed(error.into()))?;
-    Ok(json)
+    String::from_utf8(json).map_err(|_| malformed("is damaged: what it holds is no text; restore it from a copy"))
 }
 
 /// What a fault inside the document is to whoever runs us.

@@ -56,7 +56,7 @@ pub(super) enum Fault {
 }
 
 impl Document {
-    pub(super) fn parse(json: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn parse(json: &str) -> Result<Self, Fault> {
         let faults = Faults::default();
         let every = || Every { entries: Vec::new(), faults: &faults };
         let top = Top::read(json, every(), every(), &faults)?;
@@ -90,7 +90,7 @@ impl Document {
 
 /// The values of `secrets` and of `random`, both sorted and without repetition: what a launch asks
 /// for. Nothing is made of any other entry.
-pub(super) fn pick(json: &[u8], secrets: &[&str], random: &[&str]) -> Result<(Picked, Picked), Fault> {
+pub(super) fn pick(json: &str, secrets: &[&str], random: &[&str]) -> Result<(Picked, Picked), Fault> {
     let faults = Faults::default();
     let wanted = |names| Wanted { names, found: names.iter().map(|_| None).collect(), faults: &faults };
     let top = Top::read(json, wanted(secrets), wanted(random), &faults)?;
@@ -289,9 +289,9 @@ struct Top<'f, S> {
 }
 
 impl<'f, S: Members> Top<'f, S> {
-    fn read(json: &[u8], secrets: S, random: S, faults: &'f Faults) -> Result<Self, Fault> {
+    fn read(json: &str, secrets: S, random: S, faults: &'f Faults) -> Result<Self, Fault> {
         let mut top = Self { format: None, recipients: Vec::new(), secrets, random, seen: 0, faults };
-        let mut reader = serde_json::Deserializer::from_slice(json);
+        let mut reader = serde_json::Deserializer::from_str(json);
         match Object(&mut top).deserialize(&mut reader).and_then(|()| reader.end()) {
             Ok(()) if top.format.is_some() => Ok(top),
             Ok(()) => Err(Fault::Damaged("it has no `format`".into())),
@@ -320,7 +320,7 @@ impl<S: Members> Members for Top<'_, S> {
 
 /// The number of a later format, however little of the rest can be read. Only on the way to an
 /// error: a good document is read once.
-fn newer(json: &[u8]) -> Option<Fault> {
+fn newer(json: &str) -> Option<Fault> {
     struct Format(Option<u64>);
     impl Members for Format {
         fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
@@ -333,7 +333,7 @@ fn newer(json: &[u8]) -> Option<Fault> {
     }
     let mut format = Format(None);
     // What follows the number need not be JSON to us.
-    let _ = Object(&mut format).deserialize(&mut serde_json::Deserializer::from_slice(json));
+    let _ = Object(&mut format).deserialize(&mut serde_json::Deserializer::from_str(json));
     format.0.filter(|&number| number > FORMAT).map(Fault::Newer)
 }
 
@@ -556,8 +556,8 @@ mod tests {
     }
 
     fn fault(json: &str) -> Fault {
-        let whole = Document::parse(json.as_bytes()).err().unwrap();
-        let picked = pick(json.as_bytes(), &["a"], &[]).err().unwrap();
+        let whole = Document::parse(json).err().unwrap();
+        let picked = pick(json, &["a"], &[]).err().unwrap();
         assert_eq!(whole, picked);
         whole
     }
@@ -585,7 +585,7 @@ mod tests {
         let json = document.to_json().unwrap();
         assert_eq!(json.len(), json.capacity());
         assert!(json.starts_with(b"{\"format\":1,"));
-        let read = Document::parse(&json).unwrap_or_else(|fault| panic!("{fault:?}"));
+        let read = Document::parse(std::str::from_utf8(&json).unwrap()).unwrap_or_else(|fault| panic!("{fault:?}"));
         assert_eq!(read.recipients, ["age1x"]);
         assert_eq!(read.secrets.get("n0").unwrap().details.created, "2026-11-22T10:00:00Z");
         for (index, value) in values.iter().enumerate() {
@@ -604,11 +604,11 @@ mod tests {
         // `other` is no entry, and what is not wanted is not looked at.
         let json = r#"{"format":1,"secrets":{"a":{"value":"1"},"other":{"value":7,"x":[{}]},"b\u0062":{"value":"2"},
             "c":{"base64":"/w==","description":"d"}},"random":{"a":{"value":"3"}}}"#;
-        let (secrets, random) = pick(json.as_bytes(), &["a", "bb", "c", "d"], &["a"]).ok().unwrap();
+        let (secrets, random) = pick(json, &["a", "bb", "c", "d"], &["a"]).ok().unwrap();
         let found: Vec<_> = secrets.iter().map(|content| bytes(content.as_ref())).collect();
         assert_eq!(found, [Some(b"1".to_vec()), Some(b"2".to_vec()), Some(vec![255]), None]);
         assert_eq!(bytes(random[0].as_ref()).unwrap(), b"3");
-        assert!(Document::parse(json.as_bytes()).is_err());
+        assert!(Document::parse(json).is_err());
     }
 
     #[test]

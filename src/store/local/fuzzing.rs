@@ -13,13 +13,13 @@ use std::path::Path;
 const IDENTITY: &str = "AGE-SECRET-KEY-10M8K86HYAGD3EFXNTDNQE4WPR2F4U836M3JW9KPXSX49FH7S2TPQW3Y00G";
 
 /// A document that can be read is the same once it is written, and a launch finds all that is in it.
-pub(crate) fn document(json: &[u8]) {
+pub(crate) fn document(json: &str) {
     let document = match Document::parse(json) {
         Ok(document) => document,
         Err(fault) => return assert!(!file::fault(Path::new("store"), fault).to_string().is_empty()),
     };
     let written = document.to_json().unwrap();
-    let again = Document::parse(&written).ok().unwrap();
+    let again = Document::parse(std::str::from_utf8(&written).unwrap()).ok().unwrap();
     assert!(*again.to_json().unwrap() == *written);
     let names = |entries: &super::format::Entries| entries.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     let (secrets, random) = (names(&document.secrets), names(&document.random));
@@ -79,7 +79,7 @@ pub(crate) fn written(mut input: &[u8]) {
     }
     let json = document.to_json().unwrap();
     assert_eq!(json.len(), json.capacity());
-    let read = Document::parse(&json).ok().unwrap();
+    let read = Document::parse(std::str::from_utf8(&json).unwrap()).ok().unwrap();
     assert_eq!(read.secrets.iter().count(), given.len());
     for (name, value) in given {
         let (secret, random) = (read.secrets.get(&name).unwrap(), read.random.get(&name).unwrap());

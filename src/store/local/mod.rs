@@ -47,7 +47,7 @@ pub(crate) static KIND: Kind = Kind {
 struct Store {
     path: PathBuf,
     identities: Identities,
-    json: Vec<u8>,
+    json: String,
     recipients: Option<Vec<String>>,
     /// Who may stand in a reference.
     owner: Option<String>,
