@@ -7,7 +7,7 @@
 
 use crate::environ::Environ;
 use crate::plan::{self, Dialect, OnConflict, Options};
-use crate::reference::{self, Absent, Address, Body, Hole, PodField};
+use crate::reference::{self, Absent, Address, Body, Hole, PodField, Tail};
 use crate::report;
 use crate::secret::Secret;
 use crate::spec::document::{self, Data, Format, Node};
@@ -179,7 +179,8 @@ fn renders_to_its_texts_and_values(template: &Template<Hole>) {
             Part::Hole(hole) => {
                 let source = number % VALUES.len();
                 expected.extend_from_slice(VALUES[source]);
-                let hole = Hole { absent: hole.absent.clone(), ..Hole::plain(hole.body.clone()) };
+                let tail = Tail { absent: hole.absent().clone(), ..Tail::default() };
+                let hole = Hole::with(hole.body.clone(), tail);
                 Part::Hole(Slot { source: Source::Request(source), hole })
             }
         });
@@ -236,13 +237,19 @@ fn means_the_same_to_tapis(form: &str) {
     }
 }
 
+/// As a report shows it.
+fn without_default(hole: Hole) -> Hole {
+    let tail = Tail { field: hole.field().map(str::to_owned), filters: hole.filters().to_vec(), absent: Absent::Fail };
+    Hole { tapis: hole.tapis, ..Hole::with(hole.body, tail) }
+}
+
 /// A reference is read, and read again as it is shown and as it can be written.
 pub fn reference(input: &[u8]) {
     if let Ok(hole) = reference::parse_brace(input) {
         let shown = hole.to_string();
         let body = shown.strip_prefix("${").unwrap().strip_suffix('}').unwrap();
         if std::str::from_utf8(input).is_ok() && !matches!(hole.body, Body::Default(_)) {
-            assert_eq!(reference::parse_brace(body.as_bytes()), Ok(Hole { absent: Absent::Fail, ..hole }));
+            assert_eq!(reference::parse_brace(body.as_bytes()), Ok(without_default(hole)));
         }
     }
     let Ok(body) = std::str::from_utf8(input) else { return };
@@ -254,7 +261,7 @@ pub fn reference(input: &[u8]) {
     if !body.contains('%') && !matches!(hole.body, Body::Default(_)) {
         let shown = hole.to_string();
         let shown = shown.strip_prefix("$<").unwrap().strip_suffix('>').unwrap();
-        assert_eq!(reference::parse_angle(shown), Ok(Hole { absent: Absent::Fail, ..hole }));
+        assert_eq!(reference::parse_angle(shown), Ok(without_default(hole)));
     }
 }
 
@@ -277,14 +284,14 @@ fn written(hole: &Hole) -> String {
         }
         Body::Stack(key) => format!("stack:secrets:{}", encoded(key.as_bytes())),
     };
-    if let Some(field) = &hole.field {
+    if let Some(field) = hole.field() {
         body += &format!("#{}", encoded(field.as_bytes()));
     }
     if let Body::Secret(Address { version: Some(version), .. }) = &hole.body {
         body += &format!("@{}", encoded(version.as_bytes()));
     }
-    hole.filters.iter().for_each(|filter| body += &format!("|{}", filter.name()));
-    match &hole.absent {
+    hole.filters().iter().for_each(|filter| body += &format!("|{}", filter.name()));
+    match hole.absent() {
         Absent::Fail => {}
         Absent::Default(text) => body += &format!(":-{}", encoded(text)),
         Absent::Explain(text) => body += &format!(":?{}", encoded(text.as_bytes())),

@@ -247,7 +247,7 @@ fn filters_undo_one_another() {
         // A default is percent-decoded.
         let encoded = String::from_utf8(run(&[Filter::UrlEncode], &value)).unwrap();
         let reference = crate::reference::parse_angle(&format!("s:a:-{encoded}")).unwrap();
-        assert_eq!(reference.absent, crate::reference::Absent::Default(value.clone()), "seed {seed}");
+        assert_eq!(*reference.absent(), crate::reference::Absent::Default(value.clone()), "seed {seed}");
         let quoted = run(&[Filter::ShellQuote], &value);
         let inside = quoted.strip_prefix(b"'").unwrap().strip_suffix(b"'").unwrap();
         let pieces: Vec<&[u8]> = value.split(|&byte| byte == b'\'').collect();

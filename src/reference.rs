@@ -71,9 +71,10 @@ impl Filter {
 }
 
 /// What stands in for something that does not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Absent {
     /// An error that names the reference.
+    #[default]
     Fail,
     /// `:-DEFAULT`, plain text.
     Default(Vec<u8>),
@@ -85,17 +86,41 @@ pub(crate) enum Absent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hole {
     pub(crate) body: Body,
-    /// `#FIELD`: a member of the value.
-    pub(crate) field: Option<String>,
-    pub(crate) filters: Vec<Filter>,
-    pub(crate) absent: Absent,
+    /// None where nothing follows the body, as mostly.
+    pub(crate) tail: Option<Box<Tail>>,
     /// Written as `${…}`; only these have Tapis's whole-value forms.
     pub(crate) tapis: bool,
 }
 
+/// What follows the body of a reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// `#FIELD`: a member of the value.
+    pub(crate) field: Option<String>,
+    pub(crate) filters: Vec<Filter>,
+    pub(crate) absent: Absent,
+}
+
 impl Hole {
     pub(crate) fn plain(body: Body) -> Self {
-        Self { body, field: None, filters: Vec::new(), absent: Absent::Fail, tapis: false }
+        Self { body, tail: None, tapis: false }
+    }
+
+    pub(crate) fn with(body: Body, tail: Tail) -> Self {
+        let tail = (tail != Tail::default()).then(|| Box::new(tail));
+        Self { body, tail, tapis: false }
+    }
+
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.tail.as_ref()?.field.as_deref()
+    }
+
+    pub(crate) fn filters(&self) -> &[Filter] {
+        self.tail.as_ref().map_or(&[], |tail| &tail.filters)
+    }
+
+    pub(crate) fn absent(&self) -> &Absent {
+        self.tail.as_ref().map_or(&Absent::Fail, |tail| &tail.absent)
     }
 }
 
@@ -115,13 +140,13 @@ impl fmt::Display for Hole {
             Body::Pod(PodField::Networking { net, field }) => write!(out, "pods:networking:{net}:{field}")?,
             Body::Stack(key) => write!(out, "stack:secrets:{key}")?,
         }
-        if let Some(field) = &self.field {
+        if let Some(field) = self.field() {
             write!(out, "#{field}")?;
         }
         if let Body::Secret(Address { version: Some(version), .. }) = &self.body {
             write!(out, "@{version}")?;
         }
-        for filter in &self.filters {
+        for filter in self.filters() {
             write!(out, "|{}", filter.name())?;
         }
         out.write_str(if self.tapis { "}" } else { ">" })
@@ -242,9 +267,9 @@ pub(crate) fn parse_angle(body: &str) -> Result<Hole, Malformed> {
     } else {
         Absent::Fail
     };
-    let mut hole = Hole { body: parse_path(path, version)?, field, filters, absent, tapis: false };
-    settle(&mut hole)?;
-    Ok(hole)
+    let (body, mut tail) = (parse_path(path, version)?, Tail { field, filters, absent });
+    settle(&body, &mut tail)?;
+    Ok(Hole::with(body, tail))
 }
 
 /// The path ends, as do FIELD and VERSION, at the first `#` `@` `|` `:-` `:?`.
@@ -314,25 +339,25 @@ fn parse_pod(path: &str, rest: &str, scheme: &str, percent: bool) -> Result<Body
 }
 
 /// Parts that some bodies have no use for are errors, so that none is ignored in silence.
-fn settle(hole: &mut Hole) -> Result<(), Malformed> {
-    let shown = match &hole.body {
+fn settle(body: &Body, tail: &mut Tail) -> Result<(), Malformed> {
+    let shown = match body {
         Body::Secret(_) | Body::Entry(_) => return Ok(()),
         Body::Default(_) => "pods:default:…",
         Body::Random(_) => "pods:random:…",
         Body::Required(_) | Body::Pod(_) | Body::Stack(_) => "pods:…",
     };
     let refuse = |part| Err(Malformed::NotForThis { part, body: shown });
-    if hole.field.is_some() {
+    if tail.field.is_some() {
         return refuse("#FIELD");
     }
-    match (&hole.body, &hole.absent) {
+    match (body, &tail.absent) {
         // The text describes the value; it is there, so the text is never shown.
-        (Body::Default(_), Absent::Explain(_)) => hole.absent = Absent::Fail,
+        (Body::Default(_), Absent::Explain(_)) => tail.absent = Absent::Fail,
         (Body::Default(_) | Body::Random(_), Absent::Default(_)) => return refuse(":-DEFAULT"),
         (Body::Random(_), Absent::Explain(_)) => return refuse(":?TEXT"),
         _ => {}
     }
-    if matches!(hole.body, Body::Random(_)) && !hole.filters.is_empty() {
+    if matches!(body, Body::Random(_)) && !tail.filters.is_empty() {
         return refuse("a filter");
     }
     Ok(())
@@ -382,7 +407,7 @@ pub(crate) fn parse_brace(body: &[u8]) -> Result<Hole, Malformed> {
         let (scheme, rest) = path.split_once(':').ok_or_else(none)?;
         parse_pod(path, rest, scheme, false)?
     };
-    Ok(Hole { absent, tapis: true, ..Hole::plain(parsed) })
+    Ok(Hole { tapis: true, ..Hole::with(parsed, Tail { absent, ..Tail::default() }) })
 }
 
 /// The text, when all of it is letters, digits, `_` or one of `others`.
@@ -446,9 +471,9 @@ mod tests {
         let hole = parse_angle("vault:app/db#pass%7Cword@3|trim|base64d:-a%3Eb").unwrap();
         let path = Address { store: Some("vault".into()), path: "app/db".into(), version: Some("3".into()) };
         assert_eq!(hole.body, Body::Secret(path));
-        assert_eq!(hole.field.as_deref(), Some("pass|word"));
-        assert_eq!(hole.filters, [Filter::Trim, Filter::Base64Decode]);
-        assert_eq!(hole.absent, Absent::Default(b"a>b".to_vec()));
+        assert_eq!(hole.field(), Some("pass|word"));
+        assert_eq!(hole.filters(), [Filter::Trim, Filter::Base64Decode]);
+        assert_eq!(*hole.absent(), Absent::Default(b"a>b".to_vec()));
         assert_eq!(hole.to_string(), "$<vault:app/db#pass|word@3|trim|base64d>");
     }
 

@@ -57,7 +57,9 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
             };
         }
     }
-    report(plan, &answers, &mut failures);
+    if !answers.iter().all(|answer| matches!(answer, Answer::Value(_))) {
+        report(plan, &answers, &mut failures);
+    }
     if !failures.is_empty() {
         return Err(failures);
     }
@@ -77,7 +79,7 @@ fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
     for (place, template) in entries.chain(targets).chain(arguments) {
         for slot in template.holes() {
             let Source::Request(number) = slot.source else { continue };
-            let failure = match (&answers[number], &slot.hole.absent) {
+            let failure = match (&answers[number], slot.hole.absent()) {
                 (Answer::Value(_) | Answer::StoreFailed, _) | (Answer::Absent, Absent::Default(_)) => continue,
                 (Answer::Failed(error), _) => Failure::new(error.code(), place, error),
                 (Answer::Absent, Absent::Explain(text)) => Failure::new(Code::NotFound, place, text),

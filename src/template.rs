@@ -357,17 +357,17 @@ impl Slot {
         let (found, typed) = match self.find(value)? {
             Some(found) => found,
             None => {
-                return match &self.hole.absent {
+                return match self.hole.absent() {
                     Absent::Default(default) => Ok(Piece::Text(default)),
                     Absent::Explain(text) => Err(RenderError::Explained(text.clone())),
-                    Absent::Fail => Err(match (&self.hole.field, value) {
-                        (Some(field), Some(_)) => RenderError::NoSuchField(field.clone()),
+                    Absent::Fail => Err(match (self.hole.field(), value) {
+                        (Some(field), Some(_)) => RenderError::NoSuchField(field.to_owned()),
                         _ => RenderError::NotFound,
                     }),
                 };
             }
         };
-        let mut filters = self.hole.filters.as_slice();
+        let mut filters = self.hole.filters();
         let mut piece = found;
         if typed {
             match filters.split_first() {
@@ -385,7 +385,7 @@ impl Slot {
     /// The field that is wanted, and whether it is JSON text.
     #[allow(clippy::disallowed_methods, reason = "rendering is what exposes values to templates")]
     fn find<'v>(&self, value: Option<&'v Value>) -> Result<Option<(Piece<'v>, bool)>, RenderError> {
-        Ok(match (value, &self.hole.field) {
+        Ok(match (value, self.hole.field()) {
             (None, _) => None,
             (Some(Value::Bytes(secret)), None) => Some((Piece::Value(secret), false)),
             (Some(Value::Bytes(secret)), Some(field)) => {
@@ -489,7 +489,7 @@ fn base64_decode(value: &[u8]) -> Option<Secret> {
 #[allow(clippy::disallowed_methods, reason = "tests look at what came out")]
 mod tests {
     use super::*;
-    use crate::reference::Body;
+    use crate::reference::{Body, Tail};
 
     fn parts(text: &str) -> Vec<String> {
         let template = Template::scan(text.as_bytes(), Scan::Every).unwrap();
@@ -549,7 +549,8 @@ mod tests {
 
     fn render(filters: &[Filter], field: Option<&str>, value: &Value) -> Result<Vec<u8>, RenderError> {
         let hole = Hole::plain(Body::Entry("".into()));
-        let hole = Hole { field: field.map(str::to_owned), filters: filters.to_vec(), ..hole };
+        let tail = Tail { field: field.map(str::to_owned), filters: filters.to_vec(), ..Tail::default() };
+        let hole = Hole::with(hole.body, tail);
         let slot = Slot { source: Source::Request(0), hole };
         let template = Template { parts: smallvec![Part::Text(b"<".to_vec()), Part::Hole(slot)] };
         let rendered = template.render(&|_| Some(value)).map_err(|mut errors| errors.remove(0).1)?;

@@ -1,7 +1,7 @@
 //! The verbs that look into a store: `get`, `list`, `show`.
 
 use super::{Get, Io, List, Show};
-use crate::reference::{Body, Hole};
+use crate::reference::{Body, Hole, Tail};
 use crate::store::manage::{Manage, ManageError, Metadata};
 use crate::template::{Slot, Source, Template, Value};
 
@@ -18,7 +18,7 @@ pub(super) fn get(store: &dyn Manage, get: Get, io: &mut Io<'_>) -> Result<(), M
         None => (&*get.name, None),
     };
     let value = Value::from(store.value(name)?);
-    let hole = Hole { field, ..Hole::plain(Body::Entry(name.into())) };
+    let hole = Hole::with(Body::Entry(name.into()), Tail { field, ..Tail::default() });
     let slot = Slot { source: Source::Request(0), hole };
     let picked = Template::hole(slot).render(&|_| Some(&value));
     match picked {

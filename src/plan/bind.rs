@@ -27,7 +27,7 @@ impl<'a> Planner<'a> {
     }
 
     fn bind_hole(&mut self, hole: &Hole) -> Result<Bound, (Code, String)> {
-        let missing = |what: String| match &hole.absent {
+        let missing = |what: String| match hole.absent() {
             Absent::Default(default) => Ok(Bound::Text(default.clone())),
             Absent::Explain(text) => Err((Code::Reference, text.clone())),
             Absent::Fail => Err((Code::Reference, what)),
@@ -47,13 +47,13 @@ impl<'a> Planner<'a> {
                 let store = self.stores.of(address, self.spec, self.options, self.environ)?;
                 Ok(Bound::Source(Source::Request(self.number(store, address.clone(), None))))
             }
-            Body::Default(value) => filtered(value, &hole.filters),
+            Body::Default(value) => filtered(value, hole.filters()),
             Body::Required(text) => Err((Code::Reference, format!("a value is required here: {text}"))),
             Body::Random(_) => {
                 Err((Code::Reference, "a random password is the whole value of a secret_map entry only".to_owned()))
             }
             Body::Pod(field) => match self.pod_field(field) {
-                Ok(Some(text)) => filtered(text.as_bytes(), &hole.filters),
+                Ok(Some(text)) => filtered(text.as_bytes(), hole.filters()),
                 Ok(None) => missing("the configuration is no pod definition that says so".to_owned()),
                 Err(message) => missing(message),
             },

@@ -2,7 +2,6 @@
 
 use super::{Argument, EntryPlan, Target, TargetKind};
 use crate::failure::{self, Code, Failure};
-use crate::reference::Hole;
 use crate::template::{Part, Slot, Source, Template};
 use nix::errno::Errno;
 use nix::unistd::AccessFlags;
@@ -109,8 +108,8 @@ fn plain(template: &Template<Slot>, entries: &[EntryPlan]) -> Option<Vec<u8>> {
         steps += 1;
         match part {
             Part::Text(part) => text.extend_from_slice(part),
-            Part::Hole(Slot { source: Source::Entry(at), hole: Hole { field: None, filters, .. } })
-                if filters.is_empty() =>
+            Part::Hole(Slot { source: Source::Entry(at), hole })
+                if hole.field().is_none() && hole.filters().is_empty() =>
             {
                 waiting.extend(entries.get(*at)?.template.parts.iter().rev());
             }

@@ -358,7 +358,8 @@ const LARGEST: u64 = 64 << 20;
 /// A pipe is fine: a shell's `<(…)` is one.
 fn read_input(name: &OsStr) -> io::Result<Vec<u8>> {
     let input: &mut dyn io::Read = if name == "-" { &mut io::stdin().lock() } else { &mut File::open(name)? };
-    let mut bytes = Vec::new();
+    // Room for most; a page of it that is not needed is never touched.
+    let mut bytes = Vec::with_capacity(16 << 10);
     input.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
         return Err(io::Error::other(format!("it is larger than {} MiB", LARGEST >> 20)));

@@ -4,7 +4,7 @@
 use super::document::{Data, Key, Node};
 use super::{FileItem, Item, Mount, Spec, StoreSpec, Text};
 use crate::failure::{Code, Failure, HINTS, Layer, Place, hint};
-use crate::reference::{Absent, Address, Body, Hole};
+use crate::reference::{Address, Body, Hole, Tail};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -251,7 +251,7 @@ impl Reader<'_> {
         let pointer = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
         let field = (!steps.is_empty()).then(|| steps.iter().map(pointer).collect());
         let body = Body::Secret(Address { store: None, path: path.into(), version: None });
-        Some(Text::Reference(Box::new(Hole { field, absent: Absent::Fail, ..Hole::plain(body) })))
+        Some(Text::Reference(Box::new(Hole::with(body, Tail { field, ..Tail::default() }))))
     }
 
     fn is_descriptor(&mut self, place: &Place, node: Node, other: &str) -> bool {

@@ -92,7 +92,7 @@ impl Document {
 /// for. Nothing is made of any other entry.
 pub(super) fn pick(json: &str, secrets: &[&str], random: &[&str]) -> Result<(Picked, Picked), Fault> {
     let faults = Faults::default();
-    let wanted = |names| Wanted { names, found: names.iter().map(|_| None).collect(), faults: &faults };
+    let wanted = |names| Wanted { names, next: 0, found: names.iter().map(|_| None).collect(), faults: &faults };
     let top = Top::read(json, wanted(secrets), wanted(random), &faults)?;
     Ok((top.secrets.found, top.random.found))
 }
@@ -354,15 +354,20 @@ impl Members for Every<'_> {
 /// The values of some entries of a section.
 struct Wanted<'w, 'f> {
     names: &'w [&'w str],
+    /// Of the names; a document is sorted too, so mostly it is this one's turn.
+    next: usize,
     found: Picked,
     faults: &'f Faults,
 }
 
 impl Members for Wanted<'_, '_> {
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        let Ok(at) = self.names.binary_search(&name) else {
-            return map.next_value::<IgnoredAny>().map(drop);
+        let at = match self.names.get(self.next) {
+            Some(next) if *next == name => Ok(self.next),
+            _ => self.names.binary_search(&name),
         };
+        let Ok(at) = at else { return map.next_value::<IgnoredAny>().map(drop) };
+        self.next = at + 1;
         let (content, Nothing) = read_entry(name, map, self.faults)?;
         match self.found[at].replace(content) {
             Some(_) => Err(self.faults.damaged(format!("it has `{}` twice", shown(name)))),
