@@ -61,9 +61,10 @@ pub(crate) struct RequestPlan {
     pub(crate) random: Option<usize>,
 }
 
-/// Requests differ in their paths, but for rare ones.
+/// Requests differ in their stores or paths, but for rare ones.
 impl Hash for RequestPlan {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        self.store.hash(state);
         self.address.path.hash(state);
     }
 }
