@@ -25,7 +25,6 @@ use crate::template::{Slot, Template};
 use crate::users;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsString};
-use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,19 +53,11 @@ pub(crate) struct StorePlan {
     pub(crate) settings: Settings,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RequestPlan {
     pub(crate) store: usize,
     pub(crate) address: Address,
     pub(crate) random: Option<usize>,
-}
-
-/// Requests differ in their stores or paths, but for rare ones.
-impl Hash for RequestPlan {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.store.hash(state);
-        self.address.path.hash(state);
-    }
 }
 
 pub(crate) struct EntryPlan {
