@@ -4,7 +4,7 @@ use crate::diag::{Diag, Format};
 use crate::environ::Environ;
 use crate::failure::{Code, Failure, Stop};
 use crate::manage;
-use crate::plan::{Dialect, OnConflict, Options};
+use crate::plan::{Dialect, OnConflict, Options, RETRIES, duration};
 use crate::spec::{Inputs, parse_mode};
 use clap::builder::{OsStringValueParser, PossibleValuesParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -112,6 +112,10 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
             duration(&text).ok_or_else(|| invalid("--timeout", &text, "a duration such as 500ms, 10s or 2m"))?
         }
     };
+    let retries = match matches.text("retries") {
+        None => RETRIES,
+        Some(text) => text.parse().map_err(|_| invalid("--retries", &text, "a number, 0 or more"))?,
+    };
     let inputs = Inputs {
         configs: matches.list("config"),
         require_config: matches.flag("require-config"),
@@ -134,6 +138,7 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         allow_args: matches.flag("allow-args"),
         dialect: if matches.text("dialect").as_deref() == Some("tapis") { Dialect::Tapis } else { Dialect::Strict },
         timeout,
+        retries,
         file_mode,
         file_owner,
         command: matches.list("command"),
@@ -144,20 +149,6 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
 
 fn invalid(option: &str, text: &str, expected: &str) -> Failure {
     Failure::new(Code::Config, option, format!("`{text}` is not {expected}"))
-}
-
-/// `500ms`, `10s`, `2m`.
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let number: u64 = text[..digits].parse().ok()?;
-    match &text[digits..] {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
-        _ => None,
-    }
-    // A day is longer than any launch, and sums with the clock without overflow.
-    .filter(|duration| *duration <= Duration::from_secs(24 * 60 * 60))
 }
 
 /// Options by where they were given: with the verb, before it, in a variable.
@@ -357,6 +348,7 @@ fn launch_options() -> Vec<Arg> {
         choice("dialect", &["strict", "tapis"], "How references are read [default: strict]"),
         choice("mode", &["auto", "exec"], "How the command is started [default: auto]"),
         one("timeout", "DURATION", "One deadline for all of resolving [default: 30s]"),
+        one("retries", "N", "How often a request to a remote store is made again [default: 3]"),
         choice("log-format", &["text", "json"], "Form of messages on standard error [default: text]"),
         flag("quiet", "Errors only").short('q'),
         flag("verbose", "Say what is done").short('v'),

@@ -98,6 +98,55 @@ impl From<Failure> for Stop {
     }
 }
 
+/// Why a store, or one request to it, failed. The text names no value, no token and no reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoreError {
+    /// The store knows us and says no.
+    Denied(String),
+    /// The store, or its file, does not accept who we are.
+    Unauthenticated(String),
+    Unavailable(String),
+    TimedOut(String),
+    Malformed(String),
+    TooBig(String),
+    /// It exists, and this store never gives it out.
+    #[cfg_attr(not(test), expect(dead_code, reason = "remote kinds have such secrets, none here does"))]
+    NotReadable(String),
+    /// The settings do not say enough, or say it wrongly.
+    Settings(String),
+}
+
+impl StoreError {
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Denied(_) => Code::Denied,
+            Self::Unauthenticated(_) => Code::Unauthenticated,
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::TimedOut(_) => Code::Timeout,
+            Self::Malformed(_) => Code::Malformed,
+            Self::TooBig(_) => Code::TooBig,
+            Self::NotReadable(_) => Code::NotReadable,
+            Self::Settings(_) => Code::Config,
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, why) = match self {
+            Self::Denied(why) => ("denied", why),
+            Self::Unauthenticated(why) => ("not let in", why),
+            Self::Unavailable(why) => ("unavailable", why),
+            Self::TimedOut(why) => ("timed out", why),
+            Self::Malformed(why) => ("malformed", why),
+            Self::TooBig(why) => ("too big", why),
+            Self::NotReadable(why) => ("not readable", why),
+            Self::Settings(why) => ("settings", why),
+        };
+        write!(out, "{what}: {why}")
+    }
+}
+
 /// One source of configuration: a file, or a kind of option.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {

@@ -61,6 +61,7 @@ fn options(dialect: Dialect) -> Options {
         allow_args: true,
         dialect,
         timeout: Duration::from_secs(1),
+        retries: 0,
         file_mode: None,
         file_owner: None,
         command: Vec::new(),

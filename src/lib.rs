@@ -10,7 +10,7 @@
 //! Each stage takes what it uses up by value and gives what the next one needs; nothing reaches
 //! back. A plan holds no secret and is all that `check` and `plan` need. Imports point down:
 //!
-//! main → lib → cli → report → launch, inject → resolve → plan → spec → store → template →
+//! main → lib → cli → report → launch, inject → resolve → plan → spec → store → net → template →
 //! reference, secret → diag, failure, environ, users → sys, the only place for unsafe.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -27,6 +27,8 @@ pub mod fuzzing;
 mod inject;
 mod launch;
 mod manage;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no remote kind is here yet"))]
+mod net;
 mod plan;
 #[cfg(test)]
 mod properties;

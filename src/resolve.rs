@@ -1,16 +1,18 @@
 //! Plan to [`Resolved`]: every request answered, or every failure told.
 //!
-//! Each store is opened once and asked once, under one deadline. A plan with local stores only is
+//! Each store is opened once and asked once, all under one deadline. A plan with local stores only is
 //! answered without a runtime: their futures are ready at once.
 
 use crate::environ::Environ;
 use crate::failure::{Code, Failure};
-use crate::plan::Plan;
+use crate::net;
+use crate::plan::{Plan, StorePlan};
 use crate::reference::Absent;
-use crate::store::{Context, Pending, Request, StoreError};
+use crate::spec;
+use crate::store::{Context, Request, StoreError};
 use crate::template::{Source, Value};
 use std::pin::pin;
-use std::task::{Poll, Waker};
+use std::task::{self, Waker};
 use std::time::Instant;
 
 /// What each request of the plan resolved to; None where the secret does not exist and no reference
@@ -28,29 +30,18 @@ enum Answer {
 }
 
 pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Failure>> {
-    let context = Context { environ, deadline: Instant::now() + plan.timeout };
+    let context = Context { environ, deadline: Instant::now() + plan.timeout, retries: plan.retries };
+    let mut batches = batches(plan);
+    ask(&mut batches, &context);
     let mut answers: Vec<Answer> = plan.requests.iter().map(|_| Answer::Absent).collect();
     let mut failures = Vec::new();
-    let mut by_store = vec![Vec::new(); plan.stores.len()];
-    for (number, request) in plan.requests.iter().enumerate() {
-        by_store[request.store].push(number);
-    }
-    for (store, numbers) in plan.stores.iter().zip(by_store) {
-        if numbers.is_empty() {
-            continue;
-        }
-        let request = |&at: &usize| {
-            let request = &plan.requests[at];
-            Request { address: request.address.clone(), random: request.random, answer: None }
-        };
-        let mut requests: Vec<Request> = numbers.iter().map(request).collect();
-        let asked = (store.kind.open)(&store.settings, &context).and_then(|opened| wait(opened.resolve(&mut requests)));
-        if let Err(error) = &asked {
+    for Batch { store, numbers, requests, outcome } in batches {
+        if let Err(error) = &outcome {
             failures.push(Failure::new(error.code(), format!("store {} ({})", store.name, store.kind.name), error));
         }
         for (at, request) in numbers.into_iter().zip(requests) {
             answers[at] = match request.answer {
-                _ if asked.is_err() => Answer::StoreFailed,
+                _ if outcome.is_err() => Answer::StoreFailed,
                 Some(Ok(value)) => Answer::Value(value),
                 Some(Err(error)) => Answer::Failed(error),
                 None => Answer::Absent,
@@ -68,6 +59,63 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
         _ => None,
     };
     Ok(Resolved { values: answers.into_iter().map(value).collect() })
+}
+
+/// What one store is asked, and how that went.
+struct Batch<'a> {
+    store: &'a StorePlan,
+    /// Of each request in the plan.
+    numbers: Vec<usize>,
+    requests: Vec<Request>,
+    outcome: Result<(), StoreError>,
+}
+
+impl Batch<'_> {
+    /// Opens the store and asks it; it is gone afterwards, with its connections.
+    async fn ask(&mut self, context: &Context<'_>) {
+        self.outcome = match (self.store.kind.open)(&self.store.settings, context) {
+            Ok(store) => store.resolve(&mut self.requests).await,
+            Err(error) => Err(error),
+        };
+    }
+}
+
+/// One for each store that is asked for something.
+fn batches(plan: &Plan) -> Vec<Batch<'_>> {
+    let batch = |store| Batch { store, numbers: Vec::new(), requests: Vec::new(), outcome: Ok(()) };
+    let mut batches: Vec<Batch<'_>> = plan.stores.iter().map(batch).collect();
+    for (number, request) in plan.requests.iter().enumerate() {
+        let batch = &mut batches[request.store];
+        batch.numbers.push(number);
+        batch.requests.push(Request { address: request.address.clone(), random: request.random, answer: None });
+    }
+    batches.retain(|batch| !batch.requests.is_empty());
+    batches
+}
+
+/// Asks all stores at the same time. Remote ones begin: while packets travel, local ones work.
+fn ask(batches: &mut [Batch<'_>], context: &Context<'_>) {
+    let (remote, local): (Vec<_>, Vec<_>) = batches.iter_mut().partition(|batch| batch.store.kind.caps.network);
+    if remote.is_empty() {
+        return local.into_iter().for_each(|batch| ask_at_once(batch, context));
+    }
+    let runtime = match net::runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failed =
+                StoreError::Unavailable(format!("this machine lets us have no sockets: {}", spec::cause(&error)));
+            remote.into_iter().for_each(|batch| batch.outcome = Err(failed.clone()));
+            return local.into_iter().for_each(|batch| ask_at_once(batch, context));
+        }
+    };
+    runtime.block_on(net::all(remote.into_iter().chain(local).map(|batch| batch.ask(context))));
+    if batches.iter().all(|batch| batch.outcome.is_ok()) {
+        // With all that is left of connections; and joins the thread that looked names up.
+        drop(runtime);
+    } else {
+        // A look-up that outlived the deadline would keep the report waiting.
+        runtime.shutdown_background();
+    }
 }
 
 /// Names every reference that cannot be filled, at each place it stands.
@@ -94,13 +142,11 @@ fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
     }
 }
 
-/// A local kind's future is ready the first time it is looked at.
-fn wait(pending: Pending<'_>) -> Result<(), StoreError> {
-    let mut pending = pin!(pending);
-    match pending.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => {
-            Err(StoreError::Unavailable("the store waits for a network, and there is none here".to_owned()))
-        }
+/// Local kinds are ready the first time they are looked at.
+fn ask_at_once(batch: &mut Batch<'_>, context: &Context<'_>) {
+    let polled = pin!(batch.ask(context)).poll(&mut task::Context::from_waker(Waker::noop()));
+    if polled.is_pending() {
+        let text = "the store waits for a network, and there is none here".to_owned();
+        batch.outcome = Err(StoreError::Unavailable(text));
     }
 }

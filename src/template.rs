@@ -258,6 +258,18 @@ pub(crate) enum Value {
     Fields(Vec<(String, Secret)>),
 }
 
+impl Value {
+    /// The same once more, without a copy of any byte.
+    pub(crate) fn share(&self) -> Self {
+        match self {
+            Self::Bytes(secret) => Self::Bytes(secret.share()),
+            Self::Fields(fields) => {
+                Self::Fields(fields.iter().map(|(name, secret)| (name.clone(), secret.share())).collect())
+            }
+        }
+    }
+}
+
 /// Why a value cannot stand where it is wanted. Never shows a byte of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RenderError {

@@ -70,6 +70,7 @@ fn launch(input: &Input<'_>, spec: Spec) -> Result<Launched, Vec<Failure>> {
         allow_args: false,
         dialect: Dialect::Strict,
         timeout: Duration::from_secs(60),
+        retries: 0,
         file_mode: None,
         file_owner: None,
         command: Vec::new(),

@@ -38,6 +38,7 @@ pub(crate) struct Plan {
     pub(crate) passed: Vec<&'static CStr>,
     pub(crate) command: Option<CommandPlan>,
     pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
     /// Entries that nothing refers to.
     pub(crate) unused: Vec<(String, Place)>,
     /// Whether the secret_map's entries became variables, and why.
@@ -145,6 +146,23 @@ pub(crate) enum OnConflict {
     Inherit,
 }
 
+/// How often a request is made again where nobody said it.
+pub(crate) const RETRIES: u32 = 3;
+
+/// `500ms`, `10s`, `2m`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().ok()?;
+    match &text[digits..] {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+    // A day is longer than any launch, and sums with the clock without overflow.
+    .filter(|duration| *duration <= Duration::from_secs(24 * 60 * 60))
+}
+
 /// What was typed about planning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -157,6 +175,7 @@ pub(crate) struct Options {
     pub(crate) allow_args: bool,
     pub(crate) dialect: Dialect,
     pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
     pub(crate) file_mode: Option<u32>,
     pub(crate) file_owner: Option<String>,
     pub(crate) command: Vec<OsString>,
@@ -176,6 +195,7 @@ impl Default for Options {
             allow_args: false,
             dialect: Dialect::default(),
             timeout: Duration::from_secs(30),
+            retries: RETRIES,
             file_mode: None,
             file_owner: None,
             command: Vec::new(),
@@ -260,6 +280,7 @@ impl<'a> Planner<'a> {
             passed,
             command,
             timeout: self.options.timeout,
+            retries: self.options.retries,
             unused,
             export,
             nothing_found: nothing.then(|| self.spec.looked_at.clone()),

@@ -4,7 +4,7 @@ use super::{Options, StorePlan};
 use crate::environ::Environ;
 use crate::failure::{Code, Failure, HINTS, Place, hint};
 use crate::reference::Address;
-use crate::spec::document::{Data, Node};
+use crate::spec::document::{Data, Key, Node};
 use crate::spec::{Spec, StoreSpec};
 use crate::store::{self, Credential, Form, KINDS, Kind, Setting, Settings};
 use std::collections::BTreeMap;
@@ -204,8 +204,8 @@ pub(crate) fn check(name: &str, store: &StoreSpec, failures: &mut Vec<Failure>) 
     }?;
     let mut settings = Settings::default();
     for (key, node) in store.settings.iter().filter(|(key, _)| &*key.name != "kind") {
-        let Some(&(known, form)) = kind.settings.iter().find(|(known, _)| *known == &*key.name) else {
-            let hint = hint(&key.name, kind.settings.iter().map(|(known, _)| *known));
+        let Some((known, form)) = kind.settings().find(|(known, _)| *known == &*key.name) else {
+            let hint = hint(&key.name, kind.settings().map(|(known, _)| known));
             let message = format!("a store of kind {} has no setting `{}`{hint}", kind.name, key.name);
             failures.push(Failure::new(Code::Config, place(key.at, ""), message));
             continue;
@@ -232,26 +232,47 @@ fn setting(form: Form, node: &Node, base: &Path) -> Result<Setting, &'static str
             let texts = items.iter().map(text).collect::<Option<Vec<_>>>();
             texts.map(Setting::List).ok_or("this is a list of strings")
         }
-        (Form::CredentialPath, Data::Text(path)) if !path.is_empty() && !path.starts_with("AGE-SECRET-KEY-") => {
+        (Form::Flag, Data::Flag(flag)) => Ok(Setting::Flag(*flag)),
+        (Form::Duration, Data::Text(text)) => {
+            super::duration(text).map(Setting::Duration).ok_or("this is a duration such as 500ms, 10s or 2m")
+        }
+        (Form::CredentialPath, Data::Text(path)) if !path.is_empty() && !is_key(path) => {
             Ok(Setting::Credential(Credential::File(base.join(path))))
         }
-        (Form::CredentialPath, Data::Table(members)) => match members.as_slice() {
-            [(key, Node { data: Data::Text(text), .. })] if &*key.name == "env" => {
-                Ok(Setting::Credential(Credential::Variable(text.clone())))
-            }
-            [(key, Node { data: Data::Text(text), .. })] if &*key.name == "file" => {
-                Ok(Setting::Credential(Credential::File(base.join(text))))
-            }
-            [(key, Node { data: Data::Text(text), .. })] if &*key.name == "credential" => {
-                Ok(Setting::Credential(Credential::Named(text.clone())))
-            }
-            _ => Err("a credential is {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}"),
-        },
+        (Form::CredentialText, Data::Text(text)) => Ok(Setting::Text(text.clone())),
+        (Form::Credential | Form::CredentialPath | Form::CredentialText, Data::Table(members)) => {
+            credential(members, base).map(Setting::Credential)
+        }
         (Form::Text, _) => Err("this is a string"),
         (Form::Path, _) => Err("this is a path, as a string"),
         (Form::List, _) => Err("this is a list of strings"),
+        (Form::Flag, _) => Err("this is true or false"),
+        (Form::Duration, _) => Err("this is a duration as a string, such as 500ms, 10s or 2m"),
+        (Form::Credential, _) => {
+            Err("this is {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}; never the credential itself")
+        }
         (Form::CredentialPath, _) => {
             Err("this is a path, or {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}; never the key itself")
         }
+        (Form::CredentialText, _) => {
+            Err("this is a string, or {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}")
+        }
     }
+}
+
+/// Whether what stands in a path's place is a private key: age's, or in PEM.
+fn is_key(text: &str) -> bool {
+    text.starts_with("AGE-SECRET-KEY-") || text.contains("-----BEGIN")
+}
+
+fn credential(members: &[(Key, Node)], base: &Path) -> Result<Credential, &'static str> {
+    if let [(key, Node { data: Data::Text(text), .. })] = members {
+        match &*key.name {
+            "env" => return Ok(Credential::Variable(text.clone())),
+            "file" => return Ok(Credential::File(base.join(text))),
+            "credential" => return Ok(Credential::Named(text.clone())),
+            _ => {}
+        }
+    }
+    Err("a credential is {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}")
 }

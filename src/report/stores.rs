@@ -46,7 +46,7 @@ pub(crate) fn report(spec: &Spec, typed: Option<&str>, environ: &Environ, as_jso
         let mut table = Table::new(&["KIND", "WITHOUT SETTINGS", "VERSIONS", "NETWORK", "MANAGED", "SETTINGS", ""]);
         let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
         for kind in KINDS {
-            let settings: Vec<_> = kind.settings.iter().map(|(name, _)| *name).collect();
+            let settings: Vec<_> = kind.settings().map(|(name, _)| name).collect();
             table.row([
                 kind.name.to_owned(),
                 word((kind.without_settings)(environ)),
@@ -71,6 +71,6 @@ fn kind_json(kind: &Kind, environ: &Environ) -> serde_json::Value {
         "versions": kind.caps.versions,
         "network": kind.caps.network,
         "managed": kind.manage.is_some(),
-        "settings": kind.settings.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        "settings": kind.settings().map(|(name, _)| name).collect::<Vec<_>>(),
     })
 }

@@ -8,16 +8,17 @@ mod buffer;
 #[cfg(test)]
 pub(crate) mod contract;
 pub(crate) mod manage;
+#[cfg_attr(not(test), expect(dead_code, reason = "no remote kind is here yet"))]
+mod remote;
 
 use crate::environ::Environ;
-use crate::failure::Code;
+pub(crate) use crate::failure::StoreError;
 use crate::reference::Address;
 use crate::template::Value;
-use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) trait Store {
     /// Answers every request it can. Err: the whole store failed. A request that is left without an
@@ -47,6 +48,7 @@ pub(crate) struct Kind {
     /// One line for people.
     pub(crate) about: &'static str,
     pub(crate) caps: Caps,
+    /// Its own; [`Kind::settings`] has all.
     pub(crate) settings: &'static [(&'static str, Form)],
     /// Variables that hold a login credential of this kind; the command never gets them.
     pub(crate) credential_variables: &'static [&'static str],
@@ -57,6 +59,14 @@ pub(crate) struct Kind {
     pub(crate) open: Open,
     /// What `inject secret` works on, where the kind can be managed.
     pub(crate) manage: Option<OpenToManage>,
+}
+
+impl Kind {
+    /// Every setting that a store of this kind may have, but `kind` itself.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = (&'static str, Form)> {
+        let of_network = if self.caps.network { remote::SETTINGS } else { &[] };
+        self.settings.iter().chain(of_network).copied()
+    }
 }
 
 pub(crate) type Open = fn(&Settings, &Context<'_>) -> Result<Box<dyn Store>, StoreError>;
@@ -80,8 +90,16 @@ pub(crate) enum Form {
     Path,
     /// Strings.
     List,
-    /// `{"env": NAME}`, `{"file": PATH}`, `{"credential": NAME}`, or the path alone.
+    Flag,
+    /// `500ms`, `10s`, `2m`.
+    Duration,
+    /// `{"env": NAME}`, `{"file": PATH}`, `{"credential": NAME}`.
+    #[expect(dead_code, reason = "no remote kind is here yet")]
+    Credential,
+    /// The same, or the path alone.
     CredentialPath,
+    /// The same, or a text that needs no hiding.
+    CredentialText,
 }
 
 /// What is shown to a store to be let in: where it is, never the thing itself.
@@ -98,6 +116,8 @@ pub(crate) enum Setting {
     Text(String),
     Path(PathBuf),
     List(Vec<String>),
+    Flag(bool),
+    Duration(Duration),
     Credential(Credential),
 }
 
@@ -144,6 +164,18 @@ impl Settings {
         }
     }
 
+    /// False where it is not set.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        matches!(self.get(name), Some(Setting::Flag(true)))
+    }
+
+    pub(crate) fn duration(&self, name: &str) -> Option<Duration> {
+        match self.get(name) {
+            Some(Setting::Duration(duration)) => Some(*duration),
+            _ => None,
+        }
+    }
+
     /// The variables that credentials of these settings come from.
     pub(crate) fn credential_variables(&self) -> impl Iterator<Item = &str> {
         self.values.iter().filter_map(|(_, setting)| match setting {
@@ -157,55 +189,8 @@ impl Settings {
 pub(crate) struct Context<'a> {
     pub(crate) environ: &'a Environ,
     pub(crate) deadline: Instant,
-}
-
-/// Why a store, or one request to it, failed. The text names no value, no token and no reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum StoreError {
-    /// The store knows us and says no.
-    Denied(String),
-    /// The store, or its file, does not accept who we are.
-    Unauthenticated(String),
-    Unavailable(String),
-    TimedOut(String),
-    Malformed(String),
-    TooBig(String),
-    /// It exists, and this store never gives it out.
-    #[cfg_attr(not(test), expect(dead_code, reason = "remote kinds have such secrets, none here does"))]
-    NotReadable(String),
-    /// The settings do not say enough, or say it wrongly.
-    Settings(String),
-}
-
-impl StoreError {
-    pub(crate) fn code(&self) -> Code {
-        match self {
-            Self::Denied(_) => Code::Denied,
-            Self::Unauthenticated(_) => Code::Unauthenticated,
-            Self::Unavailable(_) => Code::Unavailable,
-            Self::TimedOut(_) => Code::Timeout,
-            Self::Malformed(_) => Code::Malformed,
-            Self::TooBig(_) => Code::TooBig,
-            Self::NotReadable(_) => Code::NotReadable,
-            Self::Settings(_) => Code::Config,
-        }
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, why) = match self {
-            Self::Denied(why) => ("denied", why),
-            Self::Unauthenticated(why) => ("not let in", why),
-            Self::Unavailable(why) => ("unavailable", why),
-            Self::TimedOut(why) => ("timed out", why),
-            Self::Malformed(why) => ("malformed", why),
-            Self::TooBig(why) => ("too big", why),
-            Self::NotReadable(why) => ("not readable", why),
-            Self::Settings(why) => ("settings", why),
-        };
-        write!(out, "{what}: {why}")
-    }
+    /// How often a request over a network is made again.
+    pub(crate) retries: u32,
 }
 
 /// Declares each store's module and puts its `KIND` into the table.

@@ -322,7 +322,7 @@ mod tests {
 
     fn open(fixture: &Fixture) -> Result<Store, StoreError> {
         let deadline = Instant::now() + Duration::from_secs(10);
-        Store::open(&fixture.settings, &Context { environ: &fixture.environ, deadline })
+        Store::open(&fixture.settings, &Context { environ: &fixture.environ, deadline, retries: 0 })
     }
 
     /// The bytes of what was found.
