@@ -384,6 +384,18 @@ mod tests {
     }
 
     #[test]
+    fn retries_are_a_number_and_three_where_nobody_says_one() {
+        let retries =
+            |arguments: &[&'static CStr]| parsed(arguments, &Environ::default()).map(|cli| cli.options.retries);
+        assert_eq!(retries(&[c"inject", c"--", c"true"]), Ok(3));
+        assert_eq!(retries(&[c"inject", c"--retries", c"0", c"--", c"true"]), Ok(0));
+        for bad in [c"", c"many", c"1.5", c"99999999999"] {
+            let told = retries(&[c"inject", c"--retries", bad, c"--", c"true"]).unwrap_err();
+            assert!(told.contains("--retries"), "{told}");
+        }
+    }
+
+    #[test]
     fn options_stand_before_and_behind_a_verb() {
         let cli = parsed(&[c"inject", c"-c", c"a", c"check", c"--json", c"-s", c"x"], &Environ::default()).unwrap();
         assert!(matches!(cli.verb, Verb::Check { json: true }));

@@ -150,3 +150,103 @@ fn ask_at_once(batch: &mut Batch<'_>, context: &Context<'_>) {
         batch.outcome = Err(StoreError::Unavailable(text));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::Address;
+    use crate::store::{Caps, Kind, Open, Settings, Store, ready};
+    use std::time::Duration;
+    use tokio::sync::Semaphore;
+
+    fn kind(network: bool, open: Open) -> &'static Kind {
+        Box::leak(Box::new(Kind {
+            name: "test",
+            about: "",
+            caps: Caps { versions: false, network, random: false },
+            settings: &[],
+            credential_variables: &[],
+            without_settings: |_| false,
+            check: |_, _| Ok(()),
+            open,
+            manage: None,
+        }))
+    }
+
+    /// What became of asking one store of each kind.
+    fn outcomes(kinds: &[&'static Kind]) -> Vec<Result<(), StoreError>> {
+        let store = |kind: &&'static Kind| StorePlan { name: String::new(), kind, settings: Settings::default() };
+        let stores: Vec<StorePlan> = kinds.iter().map(store).collect();
+        let request = || Request {
+            address: Address { store: None, path: "x".into(), version: None },
+            random: None,
+            answer: None,
+        };
+        let batch = |store| Batch { store, numbers: vec![0], requests: vec![request()], outcome: Ok(()) };
+        let mut batches: Vec<Batch<'_>> = stores.iter().map(batch).collect();
+        let environ = Environ::default();
+        let context = Context { environ: &environ, deadline: Instant::now() + Duration::from_secs(60), retries: 0 };
+        ask(&mut batches, &context);
+        batches.into_iter().map(|batch| batch.outcome).collect()
+    }
+
+    /// Works over a network until all three have begun.
+    struct Meeting;
+
+    static BEGUN: Semaphore = Semaphore::const_new(0);
+
+    impl Store for Meeting {
+        fn resolve<'a>(&'a self, _: &'a mut [Request]) -> crate::store::Pending<'a> {
+            Box::pin(async {
+                BEGUN.add_permits(1);
+                let all = tokio::time::timeout(Duration::from_secs(30), BEGUN.acquire_many(3)).await;
+                all.map(drop).map_err(|_| StoreError::TimedOut("the others never began".into()))
+            })
+        }
+    }
+
+    struct Local;
+
+    impl Store for Local {
+        fn resolve<'a>(&'a self, _: &'a mut [Request]) -> crate::store::Pending<'a> {
+            BEGUN.add_permits(1);
+            ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn all_stores_of_a_plan_are_asked_at_the_same_time() {
+        let remote = kind(true, |_, _| Ok(Box::new(Meeting)));
+        let local = kind(false, |_, _| Ok(Box::new(Local)));
+        assert_eq!(outcomes(&[remote, local, remote]), [Ok(()), Ok(()), Ok(())]);
+    }
+
+    #[test]
+    fn a_store_that_fails_leaves_the_others_their_answers() {
+        let broken = kind(true, |_, _| Err(StoreError::Denied("no".into())));
+        let local = kind(false, |_, _| Ok(Box::new(Silent)));
+        assert_eq!(outcomes(&[broken, local, broken]).iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    }
+
+    struct Silent;
+
+    impl Store for Silent {
+        fn resolve<'a>(&'a self, _: &'a mut [Request]) -> crate::store::Pending<'a> {
+            ready(Ok(()))
+        }
+    }
+
+    struct Waiting;
+
+    impl Store for Waiting {
+        fn resolve<'a>(&'a self, _: &'a mut [Request]) -> crate::store::Pending<'a> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[test]
+    fn a_local_store_that_waits_is_an_error_and_no_empty_answer() {
+        let waiting = kind(false, |_, _| Ok(Box::new(Waiting)));
+        assert!(matches!(outcomes(&[waiting])[..], [Err(StoreError::Unavailable(_))]));
+    }
+}

@@ -245,6 +245,8 @@ impl Client {
         let mut path = format!("{}{}", self.reach.base.path, request.path);
         let mut redirects = 0;
         let mut tries = self.tries();
+        // Where the time ends a later try, this tells more than that.
+        let mut last = None;
         loop {
             match self.exchange(request, &path).await {
                 Ok(reply) if is_redirect(&reply, request) => {
@@ -261,12 +263,15 @@ impl Client {
                     if !again || !tries.another(retry::retry_after(&reply.headers, SystemTime::now())).await {
                         return Ok(reply);
                     }
+                    last = Some(Ok(reply));
                 }
+                Err(Fault { error: error @ StoreError::TimedOut(_), .. }) => return last.unwrap_or(Err(error)),
                 Err(fault) => {
                     let again = fault.is_transient && (request.repeatable || !fault.may_be_done);
                     if !again || !tries.another(None).await {
                         return Err(fault.error);
                     }
+                    last = Some(Err(fault.error));
                 }
             }
         }

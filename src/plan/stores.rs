@@ -276,3 +276,60 @@ fn credential(members: &[(Key, Node)], base: &Path) -> Result<Credential, &'stat
     }
     Err("a credential is {\"env\": NAME}, {\"file\": PATH} or {\"credential\": NAME}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn node(data: Data) -> Node {
+        Node { at: 0, data }
+    }
+
+    fn text(text: &str) -> Data {
+        Data::Text(text.into())
+    }
+
+    fn member(name: &str, data: Data) -> Data {
+        Data::Table(vec![(Key { name: name.into(), at: 0 }, node(data))])
+    }
+
+    #[track_caller]
+    fn reads(form: Form, data: Data, setting: Setting) {
+        assert_eq!(super::setting(form, &node(data), Path::new("/base")), Ok(setting));
+    }
+
+    #[track_caller]
+    fn refuses(form: Form, data: Data) -> &'static str {
+        super::setting(form, &node(data), Path::new("/base")).unwrap_err()
+    }
+
+    #[test]
+    fn flags_and_durations_are_no_mere_texts() {
+        reads(Form::Flag, Data::Flag(true), Setting::Flag(true));
+        refuses(Form::Flag, text("true"));
+        reads(Form::Duration, text("2m"), Setting::Duration(Duration::from_secs(120)));
+        for bad in [text("2"), text(""), Data::Number("2".into())] {
+            assert!(refuses(Form::Duration, bad).contains("10s"));
+        }
+    }
+
+    #[test]
+    fn a_credential_is_named_and_never_written_out() {
+        for form in [Form::Credential, Form::CredentialPath, Form::CredentialText] {
+            let of = Setting::Credential;
+            reads(form, member("env", text("TOKEN")), of(Credential::Variable("TOKEN".into())));
+            reads(form, member("file", text("token")), of(Credential::File("/base/token".into())));
+            reads(form, member("credential", text("token")), of(Credential::Named("token".into())));
+            for bad in [member("value", text("x")), member("env", Data::Null), Data::Table(vec![]), Data::Flag(true)] {
+                refuses(form, bad);
+            }
+        }
+        assert!(refuses(Form::Credential, text("token")).contains("never the credential itself"));
+        for key in ["AGE-SECRET-KEY-1", "-----BEGIN PRIVATE KEY-----"] {
+            assert!(refuses(Form::CredentialPath, text(key)).contains("never the key itself"));
+        }
+        reads(Form::CredentialPath, text("key"), Setting::Credential(Credential::File("/base/key".into())));
+        reads(Form::CredentialText, text("http://proxy"), Setting::Text("http://proxy".into()));
+    }
+}

@@ -320,7 +320,7 @@ mod tests {
                 }
             }
         };
-        let done = fetch_each(&mut requests, |address| address.path.clone(), fetch);
+        let done = fetch_each(&mut requests, |address| address.path.to_string(), fetch);
         let outcome = runtime().unwrap().block_on(done);
         let bytes = |value| match value {
             Value::Bytes(secret) => secret.expose().to_vec(),
