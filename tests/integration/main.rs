@@ -1,13 +1,18 @@
 //! Black-box tests: each makes a small world of its own, runs the built binary in it and says what
-//! must come out. No network, no root, no system package.
+//! must come out. No network but loopback, no root, no system package.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 #[cfg(feature = "local")]
 mod canary;
+#[path = "../doubles/mod.rs"]
+#[allow(dead_code, reason = "it is shared with the system tests and the library's")]
+mod doubles;
 mod harness;
 
+mod conformance;
 mod environment;
+mod faults;
 mod files;
 mod hostile;
 mod launch;
