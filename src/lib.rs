@@ -20,6 +20,10 @@ mod cli;
 #[cfg(test)]
 mod conformance;
 mod diag;
+#[cfg(test)]
+#[path = "../tests/doubles/mod.rs"]
+#[allow(dead_code, reason = "it is shared with the programs in tests")]
+mod doubles;
 mod environ;
 mod failure;
 #[cfg(any(test, fuzzing))]

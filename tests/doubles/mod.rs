@@ -7,7 +7,10 @@
 //!
 //! The library's own tests and both test programs include this; it knows none of them.
 
+pub(crate) mod apolo;
 pub(crate) mod client;
+pub(crate) mod cloudify;
 pub(crate) mod http;
+pub(crate) mod qovery;
 pub(crate) mod tapis;
 pub(crate) mod tls;

@@ -4,12 +4,11 @@
 //! texts of [`MESSAGES`] are its own, for the record has codes in their place. It keeps one tenant,
 //! [`TENANT`], and the users of the record, of whom `root` has the role pods_admin.
 
-use super::http::{Double, Reply, Request, Wire, parameters};
+use super::http::{Double, Reply, Request, Wire, now, parameters, rfc3339};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) const TENANT: &str = "dev";
 const OTHER_TENANT: &str = "other";
@@ -652,21 +651,4 @@ fn envelope(status: u16, message: Json, result: Json, metadata: Json) -> Reply {
 
 fn text(code: &str) -> &'static str {
     MESSAGES.iter().find(|(known, _)| *known == code).unwrap().1
-}
-
-pub(crate) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
-}
-
-/// The civil date of Unix seconds (Howard Hinnant's days_from_civil, turned round).
-pub(crate) fn rfc3339(seconds: i64) -> String {
-    let (days, rest) = (seconds.div_euclid(86_400) + 719_468, seconds.rem_euclid(86_400));
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}+00:00", rest / 3600, rest / 60 % 60, rest % 60)
 }

@@ -2,7 +2,7 @@
 //! against is what it will meet. `INJECT_CONFORMANCE` names another file of cases.
 
 use crate::doubles::client::{Exchange, exchange};
-use crate::doubles::http::Wire;
+use crate::doubles::http::{Wire, now};
 use crate::doubles::tapis::{self, MESSAGES, State, TENANT, Tapis};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -20,9 +20,9 @@ fn cases(function: &str) -> Vec<Value> {
 }
 
 fn token(who: &str) -> String {
-    let soon = tapis::now() + 3600;
+    let soon = now() + 3600;
     match who {
-        "!expired" => tapis::token_of("alice", TENANT, tapis::now() - 3600),
+        "!expired" => tapis::token_of("alice", TENANT, now() - 3600),
         "!garbage" => "garbage".into(),
         "!empty" => String::new(),
         "!other-tenant" => tapis::token_of("alice", "other", soon),

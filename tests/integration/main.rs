@@ -24,6 +24,7 @@ mod local;
 mod look;
 mod properties;
 mod readme;
+mod recorded;
 mod references;
 #[cfg(feature = "local")]
 mod secret;

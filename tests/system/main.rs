@@ -1,16 +1,21 @@
-//! Tests that need root, a Debian package or the release binary: the launch as the kernel sees it,
-//! namespaces, signals, and the stock `age` tool on our store. `tests/setup` installs the packages.
+//! Tests that need root, something installed or the release binary: the launch as the kernel sees it,
+//! namespaces, signals, the stock `age` tool on our store, and the
+//! official clients of remote stores on the doubles of these. `tests/setup` installs what it needs.
 //!
 //! A test whose tool or right is missing fails and says which; none is skipped. Mounts are made in
 //! private namespaces only.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[path = "../doubles/mod.rs"]
+#[allow(dead_code, reason = "it is shared with the tests beside it, which need more of it")]
+mod doubles;
 #[path = "../integration/harness.rs"]
 #[allow(dead_code, reason = "it is shared with the tests beside it, which need more of it")]
 mod harness;
 
 mod age;
+mod clients;
 mod container;
 mod hosts;
 mod mounts;
