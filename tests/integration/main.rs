@@ -10,6 +10,7 @@ mod canary;
 mod doubles;
 mod harness;
 
+mod certificates;
 mod conformance;
 mod environment;
 mod faults;
