@@ -47,8 +47,9 @@ pub(crate) fn token(user: &str) -> String {
 pub(crate) fn token_of(user: &str, expires: i64) -> String {
     let claims = json!({ "identity": user, "exp": expires });
     let header = json!({ "alg": "HS256", "typ": "JWT" });
-    let [header, claims] = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
-    format!("{header}.{claims}.signature")
+    let [header, claims, signature] = [header.to_string(), claims.to_string(), "not checked".into()]
+        .map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+    format!("{header}.{claims}.{signature}")
 }
 
 /// What the official client's refresh is done with.

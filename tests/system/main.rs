@@ -15,7 +15,7 @@ mod doubles;
 mod harness;
 
 mod age;
-
+mod clients;
 mod container;
 mod hosts;
 mod mounts;

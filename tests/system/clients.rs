@@ -1,0 +1,102 @@
+//! The doubles are what the systems' own clients take for the systems: each official client drives
+//! its double through every operation of the API that it was made for, and checks what it gets.
+//! `tests/setup` installs the clients, pinned by their hashes; the drivers are in `clients/`.
+
+use crate::doubles::http::{Server, Wire};
+use crate::doubles::{apolo, cloudify, qovery, tapis};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where tests/setup puts the clients.
+#[track_caller]
+fn installed(path: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let path = target.join("clients").join(path);
+    assert!(path.exists(), "this needs {}, which tests/setup installs", path.display());
+    path
+}
+
+fn driver(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system/clients").join(name)
+}
+
+#[track_caller]
+fn drive(command: &mut Command) {
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        command.env_remove(name);
+    }
+    let done = command.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{:?}: {}\n{out}\n{err}", command.get_program(), done.status);
+}
+
+/// Each of these calls was made, a `*` standing for one part of the path.
+#[track_caller]
+fn assert_called(server: &Server, calls: &[&str]) {
+    let made: Vec<String> = server.calls().iter().map(|call| format!("{} {}", call.method, call.path)).collect();
+    for call in calls {
+        let parts: Vec<&str> = call.split('/').collect();
+        let is_it = |made: &String| {
+            let made: Vec<&str> = made.split('/').collect();
+            made.len() == parts.len() && made.iter().zip(&parts).all(|(made, part)| *part == "*" || made == part)
+        };
+        assert!(made.iter().any(is_it), "nobody asked {call}");
+    }
+}
+
+#[test]
+fn the_client_of_tapis_takes_the_double_for_tapis() {
+    let program = installed("tapis/debug/tapis-driver");
+    for with_offset in [false, true] {
+        let double = tapis::start(Wire::Plain, tapis::State::new());
+        double.state().with_offset = with_offset;
+        let mut command = Command::new(&program);
+        command.env("URL", format!("{}/v3", double.url())).env("TOKEN", tapis::token("alice"));
+        command.envs(with_offset.then_some(("WITH_OFFSET", "1")));
+        drive(&mut command);
+        let all = ["GET /v3/pods/secrets", "POST /v3/pods/secrets", "GET /v3/pods/secrets/*"];
+        assert_called(&double, &all);
+        let rest = ["GET /v3/pods/secrets/*/value", "PUT /v3/pods/secrets/*", "DELETE /v3/pods/secrets/*"];
+        assert_called(&double, &rest);
+    }
+}
+
+#[test]
+fn the_client_of_apolo_takes_the_double_for_apolo() {
+    let double = apolo::start(Wire::Plain, apolo::State::new());
+    let mut command = Command::new(installed("apolo/bin/python"));
+    command.arg(driver("apolo.py")).env("API", apolo::api(&double)).env("TOKEN", apolo::token("alice"));
+    command.env("OTHER_TOKEN", apolo::token("bob")).env("PASSED_CONFIG", apolo::passed_config(&double, "alice"));
+    drive(&mut command);
+    assert_called(&double, &["GET /api/v1/config", "GET /api/v1/secrets", "POST /api/v1/secrets"]);
+    assert_called(&double, &["GET /api/v1/secrets/*", "DELETE /api/v1/secrets/*"]);
+}
+
+#[test]
+fn the_client_of_cloudify_takes_the_double_for_a_manager_of_either_age() {
+    let double = cloudify::start(Wire::Plain, cloudify::State::new());
+    let old = cloudify::start(Wire::Plain, cloudify::State::new());
+    old.state().is_old = true;
+    let mut command = Command::new(installed("cloudify/bin/python"));
+    command.arg(driver("cloudify.py")).env("PORT", double.address().port().to_string());
+    command.env("OLD_PORT", old.address().port().to_string());
+    drive(&mut command);
+    for (server, face) in [(&double, "v3.1"), (&double, "v3"), (&old, "v3")] {
+        let call = |call: &str| call.replace("/secrets", &format!("/api/{face}/secrets"));
+        let calls = ["GET /secrets", "GET /secrets/*", "PUT /secrets/*", "PATCH /secrets/*", "DELETE /secrets/*"];
+        let calls: Vec<String> = calls.into_iter().map(call).collect();
+        assert_called(server, &calls.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_client_of_qovery_takes_the_double_for_qovery() {
+    let double = qovery::start(Wire::Plain, qovery::State::new());
+    let mut command = Command::new("node");
+    command.arg(driver("qovery/driver.js")).env("NODE_PATH", installed("qovery/node_modules"));
+    command.env("URL", double.url()).env("TOKEN", qovery::TOKEN).env("JWT", qovery::JWT);
+    drive(&mut command);
+    assert_called(&double, &["GET /container/*/secret", "POST /container/*/secret", "PUT /container/*/secret/*"]);
+    assert_called(&double, &["DELETE /container/*/secret/*", "POST /container/*/secret/*/alias"]);
+    assert_called(&double, &["POST /container/*/secret/*/override", "GET /variable", "POST /variable"]);
+}

@@ -1,0 +1,66 @@
+//! Drives the double of Tapis with the official client, through each operation of its secrets API.
+//!
+//! `URL` (with `/v3`) and `TOKEN` say where and who. The client's models want times with an offset,
+//! which the service does not send: with `WITH_OFFSET` the double has that, and everything must be
+//! understood; without, what has no time in it.
+
+use tapis_pods::TapisPods;
+use tapis_pods::apis::Error;
+use tapis_pods::models::{NewSecret, UpdateSecret};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let variable = |name| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    let (url, token) = (variable("URL"), variable("TOKEN"));
+    let client = |token: Option<&str>| TapisPods::new(&url, token).expect("a client").secrets;
+    let secrets = client(Some(&token));
+    let is_understood = std::env::var_os("WITH_OFFSET").is_some();
+
+    assert!(secrets.list_secrets().await.expect("an empty list").result.is_empty());
+    let description = Some("what it is for".to_owned());
+    let new = NewSecret { description, ..NewSecret::new("db".into(), "value".into()) };
+    let created = secrets.create_secret(new).await;
+    let changed = UpdateSecret { secret_value: Some(Some("changed \u{1f511}\n".into())), ..UpdateSecret::new() };
+    let updated = secrets.update_secret("db", changed).await;
+    let read = secrets.get_secret("db").await;
+    let listed = secrets.list_secrets().await;
+    if is_understood {
+        let created = created.expect("metadata").result;
+        assert_eq!((created.secret_id.as_str(), created.readable, created.writable), ("db", Some(true), Some(true)));
+        assert_eq!(created.sk_secret_name.as_deref(), Some("pods_dev_user+alice+db"));
+        assert_eq!(updated.expect("metadata").result.added_by.as_deref(), Some("alice"));
+        assert_eq!(read.expect("metadata").result.description.as_deref(), Some("what it is for"));
+        assert_eq!(listed.expect("metadata").result.len(), 1);
+    } else {
+        // Done all the same; it is the answer that this client cannot read.
+        assert!(matches!(created, Err(Error::Serde(_))), "{created:?}");
+        assert!(matches!(updated, Err(Error::Serde(_))), "{updated:?}");
+        assert!(matches!(read, Err(Error::Serde(_))), "{read:?}");
+        assert!(matches!(listed, Err(Error::Serde(_))), "{listed:?}");
+    }
+    let value = secrets.get_secret_value("db").await.expect("the value");
+    assert_eq!(value.status, "success");
+    assert_eq!(value.result["secret_value"], "changed \u{1f511}\n");
+
+    let hidden = NewSecret { readable: Some(false), ..NewSecret::new("hidden".into(), "unseen".into()) };
+    let made = secrets.create_secret(hidden).await;
+    assert!(made.is_ok() || !is_understood, "{made:?}");
+    assert_eq!(status(secrets.get_secret_value("hidden").await), 403);
+    assert_eq!(status(secrets.create_secret(NewSecret::new("db".into(), "again".into())).await), 409);
+    assert_eq!(status(secrets.create_secret(NewSecret::new("a b".into(), "value".into())).await), 400);
+    assert_eq!(status(secrets.get_secret("absent").await), 404);
+    assert_eq!(status(client(Some("no token")).list_secrets().await), 400);
+    assert_eq!(status(client(None).list_secrets().await), 400);
+
+    assert_eq!(secrets.delete_secret("db").await.expect("its id").result, "db");
+    assert_eq!(status(secrets.get_secret_value("db").await), 404);
+}
+
+/// What it was refused with.
+#[track_caller]
+fn status<T: std::fmt::Debug, E: std::fmt::Debug>(done: Result<T, Error<E>>) -> u16 {
+    match done {
+        Err(Error::ResponseError(reply)) => reply.status.as_u16(),
+        other => panic!("neither a value nor a status: {other:?}"),
+    }
+}
