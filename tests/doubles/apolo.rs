@@ -47,8 +47,8 @@ pub(crate) fn token(user: &str) -> String {
 pub(crate) fn token_of(user: &str, expires: i64) -> String {
     let claims = json!({ "identity": user, "exp": expires });
     let header = json!({ "alg": "HS256", "typ": "JWT" });
-    let [header, claims, signature] = [header.to_string(), claims.to_string(), "not checked".into()]
-        .map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+    let [header, claims, signature] =
+        [header.to_string(), claims.to_string(), "not checked".into()].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
     format!("{header}.{claims}.{signature}")
 }
 

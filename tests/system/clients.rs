@@ -65,7 +65,7 @@ fn the_client_of_tapis_takes_the_double_for_tapis() {
 fn the_client_of_apolo_takes_the_double_for_apolo() {
     let double = apolo::start(Wire::Plain, apolo::State::new());
     let mut command = Command::new(installed("apolo/bin/python"));
-    command.arg(driver("apolo.py")).env("API", apolo::api(&double)).env("TOKEN", apolo::token("alice"));
+    command.arg("-I").arg(driver("apolo.py")).env("API", apolo::api(&double)).env("TOKEN", apolo::token("alice"));
     command.env("OTHER_TOKEN", apolo::token("bob")).env("PASSED_CONFIG", apolo::passed_config(&double, "alice"));
     drive(&mut command);
     assert_called(&double, &["GET /api/v1/config", "GET /api/v1/secrets", "POST /api/v1/secrets"]);
@@ -78,7 +78,8 @@ fn the_client_of_cloudify_takes_the_double_for_a_manager_of_either_age() {
     let old = cloudify::start(Wire::Plain, cloudify::State::new());
     old.state().is_old = true;
     let mut command = Command::new(installed("cloudify/bin/python"));
-    command.arg(driver("cloudify.py")).env("PORT", double.address().port().to_string());
+    // Isolated: the driver would stand before the package of its name.
+    command.arg("-I").arg(driver("cloudify.py")).env("PORT", double.address().port().to_string());
     command.env("OLD_PORT", old.address().port().to_string());
     drive(&mut command);
     for (server, face) in [(&double, "v3.1"), (&double, "v3"), (&old, "v3")] {
