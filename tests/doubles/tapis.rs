@@ -427,9 +427,17 @@ fn body(request: &Request, fields: &[Field]) -> Result<Map<String, Json>, Reply>
         let list: Vec<String> = wrong.iter().map(|(field, code)| format!("{field}: {}", text(code))).collect();
         envelope(400, json!(list), Json::Null, json!({}))
     };
-    let parsed = if is_json { request.json() } else { Some(Json::Null) };
-    let Some(parsed) = parsed else { return Err(refused(&[("body, 0".into(), "BAD_JSON")])) };
-    let Json::Object(object) = parsed else { return Err(refused(&[("body".into(), "FIELD_TYPE")])) };
+    let parsed = match serde_json::from_slice(&request.body) {
+        _ if request.body.is_empty() => Json::Null,
+        _ if !is_json => json!(""),
+        Ok(parsed) => parsed,
+        Err(error) => return Err(refused(&[(format!("body, {}", offset(&request.body, &error)), "BAD_JSON")])),
+    };
+    let object = match parsed {
+        Json::Object(object) => object,
+        Json::Null => return Err(refused(&[("body".into(), "FIELD_MISSING")])),
+        _ => return Err(refused(&[("body".into(), "FIELD_TYPE")])),
+    };
     let mut wrong = Vec::new();
     for (name, required, is_right) in fields {
         match object.get(*name) {
@@ -442,6 +450,13 @@ fn body(request: &Request, fields: &[Field]) -> Result<Map<String, Json>, Reply>
         wrong.push((format!("body, {name}"), "FIELD_UNKNOWN"));
     }
     if wrong.is_empty() { Ok(object) } else { Err(refused(&wrong)) }
+}
+
+/// Where a body stopped being JSON.
+fn offset(body: &[u8], error: &serde_json::Error) -> usize {
+    let lines = body.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
+    let before: usize = lines.map(<[u8]>::len).sum();
+    if error.is_eof() { body.len() } else { before + error.column().saturating_sub(1) }
 }
 
 /// The model's own rules, of which the first that is broken is told.
