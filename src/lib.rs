@@ -11,7 +11,7 @@
 //! back. A plan holds no secret and is all that `check` and `plan` need. Imports point down:
 //!
 //! main → lib → cli → report → launch, inject → resolve → plan → spec → store → net → template →
-//! reference, secret → diag, failure, environ, users → sys, the only place for unsafe.
+//! reference → filter → secret → diag, failure, environ, users → sys, the only place for unsafe.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!("inject runs on Linux, on x86-64 and aarch64");
@@ -26,6 +26,7 @@ mod diag;
 mod doubles;
 mod environ;
 mod failure;
+mod filter;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod inject;

@@ -1,8 +1,8 @@
 //! Properties over random inputs, which are the same at each run, and over the corpus that fuzzing
 //! keeps. A failure names its seed and its input.
 
+use crate::filter::Filter;
 use crate::fuzzing::{self, VALUES};
-use crate::reference::Filter;
 use crate::secret::Secret;
 use crate::store::contract::Random;
 use crate::template::{Part, Scan, Slot, Source, Template, Value};

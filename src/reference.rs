@@ -3,6 +3,7 @@
 //! `$<BODY>` is ours, `${BODY}` is Tapis's own; both give the same [`Hole`]. This file knows one
 //! reference; where references stand in a text is `template.rs`.
 
+use crate::filter::Filter;
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
@@ -41,33 +42,6 @@ pub(crate) enum PodField {
     Url,
     TapisUrl,
     Networking { net: String, field: String },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Filter {
-    Trim,
-    Base64Decode,
-    Base64Encode,
-    HexDecode,
-    Json,
-    UrlEncode,
-    ShellQuote,
-}
-
-impl Filter {
-    pub(crate) const ALL: [(&'static str, Self); 7] = [
-        ("trim", Self::Trim),
-        ("base64d", Self::Base64Decode),
-        ("base64", Self::Base64Encode),
-        ("hexd", Self::HexDecode),
-        ("json", Self::Json),
-        ("urlencode", Self::UrlEncode),
-        ("shellquote", Self::ShellQuote),
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, filter)| *filter == self).map_or("", |(name, _)| name)
-    }
 }
 
 /// What stands in for something that does not exist.

@@ -2,9 +2,11 @@
 //!
 //! One pass in each direction: scanning looks at the text once and never at a value, rendering
 //! copies each piece into one buffer of the exact size. A `Template<Hole>` is what was written; the
-//! plan turns it into a `Template<Slot>`, whose holes are numbers of things to resolve.
+//! plan turns it into a `Template<Slot>`, whose holes are numbers of things to resolve. What a filter
+//! does to a value is `filter.rs`'s.
 
-use crate::reference::{self, Absent, Filter, Hole, Malformed};
+use crate::filter::Filter;
+use crate::reference::{self, Absent, Hole, Malformed};
 use crate::secret::Secret;
 use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
@@ -429,74 +431,6 @@ fn plain_text(json: Piece<'_>) -> Result<Secret, RenderError> {
     }
 }
 
-impl Filter {
-    /// Runs filters over plain text; Err is the one that it does not fit.
-    #[allow(clippy::disallowed_methods, reason = "the text is the configuration's own")]
-    pub(crate) fn run_all(filters: &[Self], text: &[u8]) -> Result<Vec<u8>, Self> {
-        filters
-            .iter()
-            .try_fold(text.to_vec(), |text, filter| filter.run(&text).map(|text| text.expose().to_vec()).ok_or(*filter))
-    }
-
-    /// None where the value does not fit.
-    fn run(self, value: &[u8]) -> Option<Secret> {
-        use base64::Engine as _;
-        use base64::engine::general_purpose::STANDARD;
-        Some(match self {
-            Self::Trim => Secret::from(value.trim_ascii().to_vec()),
-            Self::Base64Encode => Secret::from(STANDARD.encode(value)),
-            Self::Base64Decode => base64_decode(value)?,
-            Self::HexDecode => {
-                let digits = value.trim_ascii();
-                if !digits.len().is_multiple_of(2) {
-                    return None;
-                }
-                let digit = |byte: u8| (byte as char).to_digit(16);
-                let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
-                for pair in digits.chunks_exact(2) {
-                    bytes.push((digit(pair[0])? * 16 + digit(pair[1])?) as u8);
-                }
-                bytes.into()
-            }
-            Self::Json => Secret::from(serde_json::from_slice::<serde_json::Value>(value).ok()?.to_string()),
-            Self::UrlEncode => {
-                let mut text = Zeroizing::new(Vec::with_capacity(value.len() * 3));
-                for &byte in value {
-                    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                        text.push(byte);
-                    } else {
-                        let digit = |four: u8| b"0123456789ABCDEF"[usize::from(four)];
-                        text.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
-                    }
-                }
-                text.into()
-            }
-            Self::ShellQuote => {
-                let quotes = value.iter().filter(|&&byte| byte == b'\'').count();
-                let mut text = Zeroizing::new(Vec::with_capacity(value.len() + quotes * 3 + 2));
-                text.push(b'\'');
-                for &byte in value {
-                    text.extend_from_slice(if byte == b'\'' { br"'\''" } else { std::slice::from_ref(&byte) });
-                }
-                text.push(b'\'');
-                text.into()
-            }
-        })
-    }
-}
-
-/// Either alphabet of RFC 4648, padded or not, line breaks ignored.
-fn base64_decode(value: &[u8]) -> Option<Secret> {
-    use base64::Engine as _;
-    use base64::alphabet::{STANDARD, URL_SAFE};
-    use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-    let compact: Zeroizing<Vec<u8>> =
-        Zeroizing::new(value.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let alphabet = if compact.iter().any(|byte| b"-_".contains(byte)) { &URL_SAFE } else { &STANDARD };
-    GeneralPurpose::new(alphabet, config).decode(&*compact).ok().map(Secret::from)
-}
-
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests look at what came out")]
 mod tests {
@@ -567,24 +501,6 @@ mod tests {
         let template = Template { parts: smallvec![Part::Text(b"<".to_vec()), Part::Hole(slot)] };
         let rendered = template.render(&|_| Some(value)).map_err(|mut errors| errors.remove(0).1)?;
         Ok(rendered.expose()[1..].to_vec())
-    }
-
-    #[test]
-    fn filters_turn_bytes_into_bytes() {
-        let run = |filter, value: &str| render(&[filter], None, &Value::Bytes(Secret::from(value.to_owned())));
-        let text = |filter, value| String::from_utf8(run(filter, value).unwrap()).unwrap();
-        assert_eq!(text(Filter::Trim, " a b\n"), "a b");
-        assert_eq!(text(Filter::Base64Encode, "hi\n"), "aGkK");
-        assert_eq!(text(Filter::Base64Decode, "aGkK\n"), "hi\n");
-        assert_eq!(text(Filter::Base64Decode, "aG\nk"), "hi");
-        assert_eq!(run(Filter::Base64Decode, "_-8").unwrap(), [255, 239]);
-        assert_eq!(run(Filter::HexDecode, "00fF\n").unwrap(), [0, 255]);
-        assert_eq!(text(Filter::UrlEncode, "a b/ü~"), "a%20b%2F%C3%BC~");
-        assert_eq!(text(Filter::ShellQuote, "it's"), r"'it'\''s'");
-        assert_eq!(text(Filter::Json, "{ \"a\" : [1, \"b\"] }"), r#"{"a":[1,"b"]}"#);
-        for (filter, bad) in [(Filter::Base64Decode, "a!"), (Filter::HexDecode, "abc"), (Filter::Json, "plain")] {
-            assert_eq!(run(filter, bad), Err(RenderError::Filter(filter.name())));
-        }
     }
 
     #[test]

@@ -481,7 +481,8 @@ impl Client {
         // HTTP/2 keeps of an error below it no more than that it was rustls's.
         if origin.is_tls() && of_system.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
             let text = format!(
-                "{origin}: the server broke TLS off after the handshake; if it wants a certificate of ours, set                  `client_cert` and `client_key`"
+                "{origin}: the server broke TLS off after the handshake; if it wants a certificate of ours, set \
+                 `client_cert` and `client_key`"
             );
             return Fault::for_good(StoreError::Unavailable(text));
         }

@@ -676,7 +676,7 @@ fn a_plain_server_behind_https_is_said_to_speak_no_tls() {
 
 #[test]
 fn the_deadline_ends_each_step() {
-    let short = || Deadline::in_test(Duration::from_millis(500));
+    let short = || Deadline::in_test(Duration::from_millis(1500));
     run(async {
         let never = |_: usize, _: &Seen| Answer { delay: Duration::from_secs(3600), ..answer(200, "") };
         let server = Server::start(None, never).await;

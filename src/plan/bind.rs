@@ -2,7 +2,8 @@
 
 use super::{Planner, RequestPlan};
 use crate::failure::{Code, Failure, HINTS, Place, hint};
-use crate::reference::{Absent, Address, Body, Filter, Hole, PodField};
+use crate::filter::Filter;
+use crate::reference::{Absent, Address, Body, Hole, PodField};
 use crate::template::{Part, Parts, Slot, Source, Template};
 use std::collections::hash_map::Entry;
 

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules from the bottom up; one may use those before it.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "sys",
     "users",
     "environ",
     "failure",
     "diag",
     "secret",
+    "filter",
     "reference",
     "template",
     "net",
@@ -31,13 +32,13 @@ const ORDER: [&str; 21] = [
 /// A package and the files that may name it.
 const HOMES: [(&str, &[&str]); 18] = [
     ("clap", &["cli.rs", "manage/cli.rs"]),
-    ("serde_json", &["spec/", "store/", "report", "manage/", "diag.rs", "template.rs", "tapis"]),
+    ("serde_json", &["spec/", "store/", "report", "manage/", "diag.rs", "filter.rs", "template.rs", "tapis"]),
     ("regex", &["tapis", "report"]),
     ("age", &["store/local/", "manage/"]),
     ("toml", &["spec/document.rs"]),
     ("strsim", &["failure.rs"]),
     ("secrecy", &["secret.rs", "store/local/"]),
-    ("base64", &["template.rs", "store/local/", "net/"]),
+    ("base64", &["filter.rs", "store/local/", "net/"]),
     ("tokio", &["net/"]),
     ("hyper", &["net/"]),
     ("hyper_util", &["net/"]),
