@@ -110,7 +110,6 @@ pub(crate) enum StoreError {
     Malformed(String),
     TooBig(String),
     /// It exists, and this store never gives it out.
-    #[cfg_attr(not(test), expect(dead_code, reason = "remote kinds have such secrets, none here does"))]
     NotReadable(String),
     /// The settings do not say enough, or say it wrongly.
     Settings(String),

@@ -5,12 +5,13 @@
 
 use super::{Context, FIXTURES, KINDS, Kind, Pending, Request, Settings, Store, StoreError};
 use crate::environ::Environ;
+use crate::net;
 use crate::reference::Address;
 use crate::template::Value;
+use std::any::Any;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// A kind as the contract needs it.
@@ -26,16 +27,22 @@ pub(crate) struct Fixture {
 /// Makes a double of these names and values.
 pub(crate) type Seed = fn(&[(&str, &[u8])]) -> Double;
 
-/// A store, and the directory it may stand on for as long as it lives.
+/// A store, and what it may stand on for as long as it lives.
 pub(crate) struct Double {
     store: Box<dyn Store>,
     _home: Option<Home>,
+    _server: Option<Box<dyn Any>>,
 }
 
 impl Double {
     pub(crate) fn open(kind: &Kind, settings: Settings, environ: &Environ, home: Option<Home>) -> Self {
         let context = Context { environ, deadline: Instant::now() + Duration::from_secs(60), retries: 0 };
-        Self { store: (kind.open)(&settings, &context).unwrap(), _home: home }
+        Self { store: (kind.open)(&settings, &context).unwrap(), _home: home, _server: None }
+    }
+
+    /// The server that the store asks, for as long as it lives.
+    pub(crate) fn on(self, server: impl Any) -> Self {
+        Self { _server: Some(Box::new(server)), ..self }
     }
 }
 
@@ -109,11 +116,8 @@ fn bytes(value: Value) -> Vec<u8> {
     }
 }
 
-fn finish(mut pending: Pending<'_>) -> Result<(), StoreError> {
-    match pending.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => panic!("a store without a network is ready at once"),
-    }
+fn finish(pending: Pending<'_>) -> Result<(), StoreError> {
+    net::runtime().unwrap().block_on(pending)
 }
 
 /// The secrets that every double is asked for, as far as its medium can hold them.

@@ -8,7 +8,7 @@ mod buffer;
 #[cfg(test)]
 pub(crate) mod contract;
 pub(crate) mod manage;
-#[cfg_attr(not(test), expect(dead_code, reason = "no remote kind is here yet"))]
+mod object;
 mod remote;
 
 use crate::environ::Environ;
@@ -94,7 +94,6 @@ pub(crate) enum Form {
     /// `500ms`, `10s`, `2m`.
     Duration,
     /// `{"env": NAME}`, `{"file": PATH}`, `{"credential": NAME}`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no remote kind is here yet"))]
     Credential,
     /// The same, or the path alone.
     CredentialPath,
@@ -209,6 +208,7 @@ stores! {
     dir,
     env,
     exec,
+    apolo,
 }
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {

@@ -38,7 +38,7 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("toml", &["spec/document.rs"]),
     ("strsim", &["failure.rs"]),
     ("secrecy", &["secret.rs", "store/local/"]),
-    ("base64", &["filter.rs", "store/local/", "net/"]),
+    ("base64", &["filter.rs", "store/", "net/"]),
     ("tokio", &["net/"]),
     ("hyper", &["net/"]),
     ("hyper_util", &["net/"]),

@@ -10,6 +10,7 @@ mod canary;
 mod doubles;
 mod harness;
 
+mod apolo;
 mod certificates;
 mod conformance;
 mod environment;
