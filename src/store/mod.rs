@@ -209,6 +209,7 @@ stores! {
     env,
     exec,
     apolo,
+    qovery,
 }
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {

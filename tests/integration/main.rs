@@ -25,6 +25,7 @@ mod leaks;
 mod local;
 mod look;
 mod properties;
+mod qovery;
 mod readme;
 mod recorded;
 mod references;
