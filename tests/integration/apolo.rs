@@ -104,7 +104,9 @@ fn every_form_of_address_leads_to_its_secret() {
     let here = format!("$<secret://{CLUSTER}/{ORG}/{PROJECT}/password>");
     let other = format!("$<secret:/{OTHER_PROJECT}/password>");
     let references = [here.as_str(), &other, "$<secret://FAR/org two/p&q/password>", "$<prod:password>"];
-    let done = launch(&world, &settings(&apolo), &references).done().quiet();
+    let mut settings = settings(&apolo);
+    settings["cluster"] = json!(CLUSTER);
+    let done = launch(&world, &settings, &references).done().quiet();
     let values = ["A", "B", "C", "D"].map(|name| done.variable(name));
     assert_eq!(values, ["correct horse", "other's", "far away", "correct horse"]);
     assert_eq!(apolo.count(), 4);
