@@ -418,8 +418,21 @@ impl Slot {
 /// A member of a JSON value: by name, or by JSON pointer (RFC 6901) where the field begins with `/`.
 fn member(json: &[u8], field: &str) -> Result<Option<Secret>, RenderError> {
     let value: serde_json::Value = serde_json::from_slice(json).map_err(|_| RenderError::NotJson)?;
-    let found = if field.starts_with('/') { value.pointer(field) } else { value.get(field) };
+    let found = match field.strip_prefix('/') {
+        Some(steps) => steps.split('/').try_fold(&value, step),
+        None => value.get(field),
+    };
     Ok(found.map(|found| Secret::from(found.to_string())))
+}
+
+/// One step of a pointer. In a list a negative number counts from the end, as in Cloudify's
+/// get_secret; to RFC 6901 it is an error.
+fn step<'v>(value: &'v serde_json::Value, step: &str) -> Option<&'v serde_json::Value> {
+    let from_end = step.strip_prefix('-').filter(|digits| digits.starts_with(|first| matches!(first, '1'..='9')));
+    match (value.as_array(), from_end) {
+        (Some(items), Some(back)) => items.get(items.len().checked_sub(back.parse().ok()?)?),
+        _ => value.pointer(&format!("/{step}")),
+    }
 }
 
 /// A string as it is, anything else as its JSON text.

@@ -210,6 +210,7 @@ stores! {
     exec,
     apolo,
     qovery,
+    cloudify,
 }
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
