@@ -524,6 +524,11 @@ mod tests {
         assert_eq!(pick("/a/b/1").unwrap(), "two");
         assert_eq!(pick("a").unwrap(), r#"{"b":[1,"two"]}"#);
         assert_eq!(pick("nope"), Err(RenderError::NoSuchField("nope".into())));
+        assert_eq!(pick("/a/b/-1").unwrap(), "two");
+        assert_eq!(pick("/a/b/-2").unwrap(), "1");
+        for field in ["/a/b/-3", "/a/b/-0", "/a/b/-", "/a/b/--1", "/a/b/01", "/a/-1", "/s/-1"] {
+            assert_eq!(pick(field), Err(RenderError::NoSuchField(field.into())));
+        }
         assert_eq!(render(&[Filter::Json], Some("s"), &json).unwrap(), b"\"text\"");
         let fields = Value::Fields(vec![("user".into(), Secret::from("amy".to_owned()))]);
         assert_eq!(render(&[], Some("user"), &fields).unwrap(), b"amy");

@@ -262,9 +262,14 @@ fn authenticate(state: &State, request: &Request, method: &mut &str) -> Result<(
     }
     let token = request.header("authentication-token").ok_or_else(refused)?;
     let (id, secret) = token.strip_prefix("ctok-").and_then(|rest| rest.split_once('-')).ok_or_else(refused)?;
-    let is_current = |token: &&Token| token.expires.is_none_or(|expires| expires > now());
-    let mut tokens = state.tokens.iter().filter(is_current);
-    let token = tokens.find(|token| (token.id.as_str(), token.secret.as_str()) == (id, secret)).ok_or_else(refused)?;
+    let token = state.tokens.iter().find(|token| (token.id.as_str(), token.secret.as_str()) == (id, secret));
+    let token = token.ok_or_else(refused)?;
+    if token.expires.is_some_and(|expires| expires <= now()) {
+        // The one thing that is told by the message alone.
+        let message = "User unauthorized: Token is expired";
+        let body = json!({ "error_code": "unauthorized_error", "message": message, "server_traceback": null });
+        return Err(Reply::json(401, &body));
+    }
     *method = "token";
     let (name, role, home) = known(&token.user).ok_or_else(refused)?;
     Ok(((*name).into(), *role, home))

@@ -12,6 +12,7 @@ mod harness;
 
 mod apolo;
 mod certificates;
+mod cloudify;
 mod conformance;
 mod environment;
 mod faults;
