@@ -32,7 +32,6 @@ pub mod fuzzing;
 mod inject;
 mod launch;
 mod manage;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "no kind here writes or needs a stream yet"))]
 mod net;
 mod plan;
 #[cfg(test)]

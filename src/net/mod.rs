@@ -20,6 +20,7 @@ pub(crate) use hyper::header;
 pub(crate) use hyper::{Method, StatusCode};
 pub(crate) use proxy::Proxy;
 pub(crate) use tls::{Identity, Roots};
+pub(crate) use tokio::sync::Mutex;
 
 use crate::failure::StoreError;
 use crate::secret::Secret;
@@ -44,7 +45,7 @@ use std::time::Duration;
 use std::time::{Instant, SystemTime};
 use tls::Configs;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::Zeroizing;
 
 /// Connections to one server where HTTP/2 is not offered.

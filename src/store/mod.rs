@@ -211,6 +211,7 @@ stores! {
     apolo,
     qovery,
     cloudify,
+    tapis,
 }
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {

@@ -109,7 +109,7 @@ pub(super) fn credential(settings: &Settings, name: &str, environ: &Environ) -> 
 }
 
 /// Without the line break that an editor or `echo` leaves at its end.
-fn read_credential(name: &str, credential: &Credential, environ: &Environ) -> Result<Secret, StoreError> {
+pub(super) fn read_credential(name: &str, credential: &Credential, environ: &Environ) -> Result<Secret, StoreError> {
     let bytes = match credential {
         Credential::Variable(variable) => {
             let value = environ.get(variable).ok_or_else(|| {
