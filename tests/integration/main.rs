@@ -33,3 +33,4 @@ mod references;
 #[cfg(feature = "local")]
 mod secret;
 mod spec;
+mod tapis;
