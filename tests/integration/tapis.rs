@@ -98,7 +98,7 @@ fn its_users_own_variables_are_enough() {
     let server = tapis::start(Wire::Plain, state());
     let token = token("alice");
     for suffix in ["", "/", "/v3", "/v3/"] {
-        for login in [[("TAPIS_TOKEN", &*token); 2], [("TAPIS_JWT", &token); 2], [("TAPIS_JWT_TOKEN", &token); 2]]
+        for login in [[("TAPIS_TOKEN", &*token); 2], [("TAPIS_JWT", &*token); 2], [("TAPIS_JWT_TOKEN", &*token); 2]]
             .into_iter()
             .chain([[("TAPIS_USERNAME", "alice"), ("TAPIS_PASSWORD", PASSWORD)]])
         {
@@ -165,7 +165,7 @@ fn each_reason_for_having_no_value_is_told_apart() {
     for (reference, piece) in [
         ("$<secret:a.b>", "letters, digits"),
         ("$<secret://db>", "letters, digits"),
-        ("$<secret:->", "letters, digits"),
+        ("$<t:_>", "letters, digits"),
         ("$<secret:a:b:c>", "letters, digits"),
         ("$<t:a/b:c>", "no name of a user"),
         (&format!("$<secret:{}>", "x".repeat(111)), "at most 110"),
@@ -267,7 +267,7 @@ fn what_the_service_would_never_say_is_an_error_that_repeats_nothing_of_it() {
     ] {
         server.always(Fault::Instead(reply));
         let done = alice(&server, "$<secret:db:-default>").fails(125, &pieces);
-        assert!(!done.err.contains(CANARY) && !done.err.contains('<') == !done.err.contains("html"), "{}", done.err);
+        assert!(!done.err.contains(CANARY) && !done.err.contains("html"), "{}", done.err);
     }
 }
 
@@ -301,6 +301,6 @@ fn a_store_that_is_down_is_told_once_and_in_time() {
         }
         let done = launch(&world, &settings(&server, Wire::Plain, more), entries.clone());
         let done = done.env("TAPIS_TOKEN", token("alice")).done().fails(125, &["store t (tapis)", piece]);
-        assert_eq!(done.err.matches("http://").count(), 1, "{}", done.err);
+        assert_eq!(done.err.trim().lines().count(), 1, "{}", done.err);
     }
 }
