@@ -112,10 +112,8 @@ pub(crate) fn hide_panic_messages() {
 
 /// Standard output, for what was asked for there.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    let mut result = Ok(());
     sys::without_sigpipe(|| {
         let mut out = io::stdout().lock();
-        result = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    });
-    result
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    })
 }

@@ -10,6 +10,7 @@ use crate::plan::{Plan, StorePlan};
 use crate::reference::Absent;
 use crate::spec;
 use crate::store::{Context, Request, StoreError};
+use crate::sys;
 use crate::template::{Source, Value};
 use std::pin::pin;
 use std::task::{self, Waker};
@@ -108,7 +109,9 @@ fn ask(batches: &mut [Batch<'_>], context: &Context<'_>) {
             return local.into_iter().for_each(|batch| ask_at_once(batch, context));
         }
     };
-    runtime.block_on(net::all(remote.into_iter().chain(local).map(|batch| batch.ask(context))));
+    let asked = net::all(remote.into_iter().chain(local).map(|batch| batch.ask(context)));
+    // A server may be gone when we write to it.
+    sys::without_sigpipe(|| runtime.block_on(asked));
     if batches.iter().all(|batch| batch.outcome.is_ok()) {
         // With all that is left of connections; and joins the thread that looked names up.
         drop(runtime);

@@ -126,7 +126,6 @@ impl Request {
     }
 
     /// Doing it twice is as good as doing it once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no kind that sends a body is here yet"))]
     pub(crate) fn repeatable(mut self) -> Self {
         self.repeatable = true;
         self
@@ -138,7 +137,6 @@ impl Request {
     }
 
     /// Takes the body over without a copy; it is wiped with the last use.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no kind that sends a body is here yet"))]
     pub(crate) fn json(mut self, body: Zeroizing<Vec<u8>>) -> Self {
         self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = Bytes::from_owner(body);

@@ -8,7 +8,9 @@ mod buffer;
 #[cfg(test)]
 pub(crate) mod contract;
 pub(crate) mod manage;
+#[cfg(feature = "remote")]
 mod object;
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote kinds are its callers"))]
 mod remote;
 
 use crate::environ::Environ;
@@ -94,6 +96,7 @@ pub(crate) enum Form {
     /// `500ms`, `10s`, `2m`.
     Duration,
     /// `{"env": NAME}`, `{"file": PATH}`, `{"credential": NAME}`.
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "logins are of remote kinds"))]
     Credential,
     /// The same, or the path alone.
     CredentialPath,
@@ -208,10 +211,14 @@ stores! {
     dir,
     env,
     exec,
-    apolo,
-    qovery,
-    cloudify,
+    #[cfg(feature = "remote")]
     tapis,
+    #[cfg(feature = "remote")]
+    apolo,
+    #[cfg(feature = "remote")]
+    cloudify,
+    #[cfg(feature = "remote")]
+    qovery,
 }
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {

@@ -57,17 +57,18 @@ pub(crate) fn die_of(signal: Signal) -> ! {
     unsafe { libc::_exit(128 + signal as libc::c_int) }
 }
 
-/// Runs `write` with SIGPIPE ignored, then gives it back its disposition: a reader of our messages
-/// that went away must neither end us nor change what the command inherits.
-pub(crate) fn without_sigpipe(write: impl FnOnce()) {
+/// Runs `write` with SIGPIPE ignored, then gives it back its disposition: a reader of our messages, or
+/// a server, that went away must neither end us nor change what the command inherits.
+pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> T) -> T {
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     // SAFETY: no handler of ours is installed, so nothing can run in a signal's context.
     let before = unsafe { sigaction(Signal::SIGPIPE, &ignore) };
-    write();
+    let done = write();
     if let Ok(before) = before {
         // SAFETY: puts back what stood there.
         let _ = unsafe { sigaction(Signal::SIGPIPE, &before) };
     }
+    done
 }
 
 /// As PID 1 the kernel drops signals whose action is the default; those that ask a program to end

@@ -10,8 +10,10 @@ mod canary;
 mod doubles;
 mod harness;
 
+#[cfg(feature = "remote")]
 mod apolo;
 mod certificates;
+#[cfg(feature = "remote")]
 mod cloudify;
 mod conformance;
 mod environment;
@@ -26,6 +28,7 @@ mod leaks;
 mod local;
 mod look;
 mod properties;
+#[cfg(feature = "remote")]
 mod qovery;
 mod readme;
 mod recorded;
@@ -33,4 +36,5 @@ mod references;
 #[cfg(feature = "local")]
 mod secret;
 mod spec;
+#[cfg(feature = "remote")]
 mod tapis;
