@@ -5,12 +5,11 @@
 
 use crate::environ::Environ;
 use crate::failure::{Code, Failure};
+#[cfg(any(test, feature = "remote"))]
 use crate::net;
 use crate::plan::{Plan, StorePlan};
 use crate::reference::Absent;
-use crate::spec;
 use crate::store::{Context, Request, StoreError};
-use crate::sys;
 use crate::template::{Source, Value};
 use std::pin::pin;
 use std::task::{self, Waker};
@@ -94,24 +93,31 @@ fn batches(plan: &Plan) -> Vec<Batch<'_>> {
     batches
 }
 
-/// Asks all stores at the same time. Remote ones begin: while packets travel, local ones work.
+/// Asks all stores; where one is remote, at the same time.
 fn ask(batches: &mut [Batch<'_>], context: &Context<'_>) {
-    let (remote, local): (Vec<_>, Vec<_>) = batches.iter_mut().partition(|batch| batch.store.kind.caps.network);
-    if remote.is_empty() {
-        return local.into_iter().for_each(|batch| ask_at_once(batch, context));
+    #[cfg(any(test, feature = "remote"))]
+    if batches.iter().any(|batch| batch.store.kind.caps.network) {
+        return ask_together(batches, context);
     }
+    batches.iter_mut().for_each(|batch| ask_at_once(batch, context));
+}
+
+/// Remote stores begin: while packets travel, local ones work.
+#[cfg(any(test, feature = "remote"))]
+fn ask_together(batches: &mut [Batch<'_>], context: &Context<'_>) {
+    let (remote, local): (Vec<_>, Vec<_>) = batches.iter_mut().partition(|batch| batch.store.kind.caps.network);
     let runtime = match net::runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let failed =
-                StoreError::Unavailable(format!("this machine lets us have no sockets: {}", spec::cause(&error)));
+            let why = crate::spec::cause(&error);
+            let failed = StoreError::Unavailable(format!("this machine lets us have no sockets: {why}"));
             remote.into_iter().for_each(|batch| batch.outcome = Err(failed.clone()));
             return local.into_iter().for_each(|batch| ask_at_once(batch, context));
         }
     };
     let asked = net::all(remote.into_iter().chain(local).map(|batch| batch.ask(context)));
     // A server may be gone when we write to it.
-    sys::without_sigpipe(|| runtime.block_on(asked));
+    crate::sys::without_sigpipe(|| runtime.block_on(asked));
     if batches.iter().all(|batch| batch.outcome.is_ok()) {
         // With all that is left of connections; and joins the thread that looked names up.
         drop(runtime);
