@@ -187,7 +187,10 @@ pub(crate) fn check(name: &str, store: &StoreSpec, failures: &mut Vec<Failure>) 
     let place = |at: usize, key: &str| Place { item: format!("{name}{key}").into(), ..store.place.at(at) };
     let kind = match store.settings.iter().find(|(key, _)| &*key.name == "kind") {
         Some((_, Node { data: Data::Text(kind), at })) => store::kind(kind).or_else(|| {
-            let message = format!("there is no kind `{kind}`{}", hint(kind, KINDS.iter().map(|kind| kind.name)));
+            let message = match store::REMOTE.contains(&kind.as_str()) {
+                true => format!("this build has no kind `{kind}`; build inject with the cargo feature `remote`"),
+                false => format!("there is no kind `{kind}`{}", hint(kind, KINDS.iter().map(|kind| kind.name))),
+            };
             failures.push(Failure::new(Code::Config, place(*at, ".kind"), message));
             None
         }),

@@ -221,6 +221,9 @@ stores! {
     qovery,
 }
 
+/// The kinds that the feature `remote` brings, for whoever names one without it.
+pub(crate) const REMOTE: [&str; 4] = ["tapis", "apolo", "cloudify", "qovery"];
+
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name).copied()
 }

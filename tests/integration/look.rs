@@ -96,6 +96,11 @@ fn stores_lists_kinds_and_what_is_wrong() {
     assert_eq!(kinds[..4], ["local", "dir", "env", "exec"]);
     let remote: &[&str] = if cfg!(feature = "remote") { &["tapis", "apolo", "cloudify", "qovery"] } else { &[] };
     assert_eq!(kinds[4..], *remote);
+    #[cfg(not(feature = "remote"))]
+    {
+        let done = world.inject(["stores", "-c", "-"]).input(r#"{"stores": {"x": {"kind": "tapis"}}}"#).done();
+        assert!(done.err.contains("feature `remote`"), "{}", done.err);
+    }
     let done = world.inject(["stores", "-c", "-"]).input(r#"{"stores": {"x": {"kind": "nope"}}}"#).done();
     assert_eq!(done.status, Some(125));
     assert!(done.err.contains("stores.x.kind"), "{}", done.err);
