@@ -11,7 +11,7 @@ use age::x25519::Recipient;
 use age::{DecryptError, Decryptor, Encryptor};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -29,20 +29,21 @@ pub(super) struct Writer<'a> {
     pub(super) deadline: Instant,
 }
 
-/// The bytes of the file: open, stat, read, and nothing more.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
-    let unavailable = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound => {
-            StoreError::Unavailable(format!("there is no store {}; `inject secret init` makes one", path.display()))
-        }
-        _ => StoreError::Unavailable(format!("{} could not be read: {error}", path.display())),
-    };
+/// A store's file, still sealed, and how many bytes it has.
+pub(super) struct Sealed<R> {
+    pub(super) bytes: R,
+    pub(super) length: usize,
+}
+
+/// Opened, and nothing of it read.
+pub(super) fn open(path: &Path) -> Result<Sealed<BufReader<File>>, StoreError> {
+    let unavailable = unreadable(path);
     // Without O_NONBLOCK a pipe of that name would hold the launch up.
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
         .open(path)
-        .map_err(unavailable)?;
+        .map_err(&unavailable)?;
     let metadata = file.metadata().map_err(unavailable)?;
     if !metadata.is_file() {
         return Err(StoreError::Unavailable(format!("{} is no regular file", path.display())));
@@ -50,20 +51,33 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     if metadata.len() > LARGEST {
         return Err(StoreError::TooBig(format!("{} is larger than {} MiB", path.display(), LARGEST >> 20)));
     }
-    let mut sealed = vec![0; metadata.len() as usize];
-    file.read_exact(&mut sealed).map_err(unavailable)?;
-    Ok(sealed)
+    // For the header; what follows it is read to where it is decrypted.
+    Ok(Sealed { bytes: BufReader::with_capacity(1 << 10, file), length: metadata.len() as usize })
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> StoreError {
+    |error| match error.kind() {
+        ErrorKind::NotFound => {
+            StoreError::Unavailable(format!("there is no store {}; `inject secret init` makes one", path.display()))
+        }
+        _ => StoreError::Unavailable(format!("{} could not be read: {error}", path.display())),
+    }
 }
 
 /// The document's text, which the allocator wipes: a second time, byte by byte, would be felt by
 /// every launch. A fault of the file names it and leaves it as it is.
-pub(super) fn decrypt(path: &Path, sealed: &[u8], identities: &Identities) -> Result<String, StoreError> {
+pub(super) fn decrypt(
+    path: &Path,
+    mut sealed: Sealed<impl BufRead>,
+    identities: &Identities,
+) -> Result<String, StoreError> {
     let store = path.display();
     let malformed = |what: &str| StoreError::Malformed(format!("the store {store} {what}"));
-    if sealed.is_empty() {
+    let start = sealed.bytes.fill_buf().map_err(unreadable(path))?;
+    if start.is_empty() {
         return Err(malformed("is empty; restore it from a copy, or remove it and run `inject secret init`"));
     }
-    if sealed.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
+    if start.starts_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
         return Err(malformed("is armored; `age -d` and `age -r` without -a make a binary file of it"));
     }
     let failed = |error| match error {
@@ -73,15 +87,16 @@ pub(super) fn decrypt(path: &Path, sealed: &[u8], identities: &Identities) -> Re
             identities.origin
         )),
         DecryptError::UnknownFormat => malformed("has an age format that this version of inject does not know"),
+        DecryptError::Io(error) if error.raw_os_error().is_some() => unreadable(path)(error),
         _ => malformed("is damaged or no age file; restore it from a copy"),
     };
-    let opened = Decryptor::new_buffered(sealed).map_err(failed)?;
+    let opened = Decryptor::new_buffered(sealed.bytes).map_err(failed)?;
     if opened.is_scrypt() {
         return Err(malformed("is encrypted with a passphrase; a store is encrypted to a key, with `age -r`"));
     }
     let mut plain = opened.decrypt(identities.keys.iter().map(|key| key as _)).map_err(failed)?;
     // Never grows: the text is shorter than the file by age's header.
-    let mut json = Vec::with_capacity(sealed.len());
+    let mut json = Vec::with_capacity(sealed.length);
     plain.read_to_end(&mut json).map_err(|error| failed(error.into()))?;
     String::from_utf8(json).map_err(|_| malformed("is damaged: what it holds is no text; restore it from a copy"))
 }
@@ -126,12 +141,11 @@ impl Writer<'_> {
         // Through symbolic links, so that the file is replaced and not the link.
         let path = fs::canonicalize(self.path).or_else(|error| match error.kind() {
             // The same words as a reader's.
-            ErrorKind::NotFound => read(self.path).map(|_| self.path.to_owned()),
+            ErrorKind::NotFound => open(self.path).map(|_| self.path.to_owned()),
             _ => Err(self.unwritable("found")(error)),
         })?;
         let _lock = self.lock(&path)?;
-        let sealed = read(&path)?;
-        let json = decrypt(self.path, &sealed, self.identities)?;
+        let json = decrypt(self.path, open(&path)?, self.identities)?;
         let mut document = Document::parse(&json).map_err(|found| fault(self.path, found))?;
         let outcome = change(&mut document)?;
         self.write(&path, &mut document)?;

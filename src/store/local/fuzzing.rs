@@ -49,6 +49,7 @@ pub(crate) fn file(sealed: &[u8]) {
         keys: vec![IDENTITY.parse().unwrap()],
         origin: Origin::Variable("INJECT_IDENTITY".to_owned()),
     };
+    let sealed = file::Sealed { bytes: sealed, length: sealed.len() };
     match file::decrypt(Path::new("store"), sealed, &identities) {
         Ok(json) => document(&json),
         Err(error) => assert!(error.to_string().contains("store")),

@@ -20,9 +20,9 @@ pub(crate) struct Secrets<'a> {
 impl Secrets<'_> {
     fn read(&self) -> Result<(String, Document), StoreError> {
         let path = path(self.settings, self.environ)?;
-        let sealed = file::read(&path)?;
+        let sealed = file::open(&path)?;
         let identities = identity::find(self.settings, self.environ)?;
-        let json = file::decrypt(&path, &sealed, &identities)?;
+        let json = file::decrypt(&path, sealed, &identities)?;
         let document = Document::parse(&json).map_err(|fault| file::fault(&path, fault))?;
         Ok((called(&path), document))
     }
@@ -33,7 +33,7 @@ impl Secrets<'_> {
     ) -> Result<T, ManageError> {
         let path = path(self.settings, self.environ)?;
         // Before the identity, as its absence is the better reason.
-        file::read(&path)?;
+        file::open(&path)?;
         let identities = identity::find(self.settings, self.environ)?;
         let writer = Writer {
             path: &path,

@@ -57,9 +57,9 @@ struct Store {
 impl Store {
     fn open(settings: &Settings, context: &Context<'_>) -> Result<Self, StoreError> {
         let path = path(settings, context.environ)?;
-        let sealed = file::read(&path)?;
+        let sealed = file::open(&path)?;
         let identities = identity::find(settings, context.environ)?;
-        let json = file::decrypt(&path, &sealed, &identities)?;
+        let json = file::decrypt(&path, sealed, &identities)?;
         Ok(Self {
             path,
             identities,
