@@ -198,7 +198,7 @@ fn absent_denied_expired_and_hidden_are_told_apart() {
     }
     asked(&manager, &token, "$<m:hidden:-default>").fails(125, &["not readable", url, "`hidden`", "creator"]);
     asked(&manager, &token, "$<m:hidden> $<m:other_hidden>").fails(125, &["$<m:hidden>", "$<m:other_hidden>"]);
-    asked(&manager, "ctok-XXXX-YYYY", "$<m:db_password>").fails(125, &["not let in", url, "401", "credential"]);
+    asked(&manager, "ctok-0000-nobody", "$<m:db_password>").fails(125, &["not let in", url, "401", "credential"]);
     let expired = manager.state().token("bob", Some(now() - 1));
     asked(&manager, &expired, "$<m:db_password>").fails(125, &["not let in", url, "token has expired"]);
     let settings = json!({ "token": { "env": "TOKEN" }, "tenant": OTHER_TENANT });
@@ -233,7 +233,7 @@ fn what_may_pass_is_tried_again_and_what_may_not_is_not() {
     manager.next([internal.clone(), internal.clone(), internal]);
     asked(&manager, &token, "$<m:db_password>").fails(125, &["unavailable", manager.url(), "500"]);
     assert_eq!(manager.count(), 7);
-    asked(&manager, "ctok-XXXX-YYYY", "$<m:db_password>").fails(125, &["401"]);
+    asked(&manager, "ctok-0000-nobody", "$<m:db_password>").fails(125, &["401"]);
     assert_eq!(manager.count(), 8);
 }
 

@@ -100,6 +100,9 @@ fn stores_lists_kinds_and_what_is_wrong() {
     {
         let done = world.inject(["stores", "-c", "-"]).input(r#"{"stores": {"x": {"kind": "tapis"}}}"#).done();
         assert!(done.err.contains("feature `remote`"), "{}", done.err);
+        let done = world.inject(["-e", "V=$<tapis:a>", "--", "true"]).done();
+        assert_eq!(done.status, Some(125));
+        assert!(done.err.contains("feature `remote`"), "{}", done.err);
     }
     let done = world.inject(["stores", "-c", "-"]).input(r#"{"stores": {"x": {"kind": "nope"}}}"#).done();
     assert_eq!(done.status, Some(125));
