@@ -76,22 +76,7 @@ impl State {
     #[track_caller]
     pub(crate) fn put(&mut self, parent: &str, key: &str, value: &str, is_secret: bool) -> String {
         let (scope, ..) = OBJECTS.iter().find(|(.., id, _)| *id == parent).unwrap();
-        self.add(Variable {
-            id: String::new(),
-            key: key.into(),
-            value: value.into(),
-            is_secret,
-            scope: (*scope).into(),
-            parent: parent.into(),
-            kind: "VALUE",
-            mount_path: Json::Null,
-            description: String::new(),
-            interpolates: false,
-            access: Json::Null,
-            overridden: None,
-            aliased: None,
-            updates: 0,
-        })
+        self.add(Variable { key: key.into(), value: value.into(), is_secret, ..blank(scope, parent) })
     }
 
     /// One whose value is the reference into another manager.
