@@ -1,34 +1,55 @@
 //! The allocator that wipes every block it frees.
 //!
 //! Types that wipe themselves do not reach what parsers, readers and growing vectors copy; this
-//! does. `realloc` is not written: the provided one allocates, copies and frees, so that a grown
-//! buffer's old block is wiped too.
+//! does. A buffer that grows moves to a new block, so that its old one is wiped too; one that shrinks
+//! stays and has its end wiped.
 //!
 //! Large blocks come from the kernel and go back to it: they are zeros without a write, and a page
 //! that was never used costs nothing to take, to wipe or to give back.
 
 use nix::libc;
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
 
 pub struct Wiping;
 
-// SAFETY: small blocks are System's, with the layout that it was given; large ones are mappings of
-// their own. Which of the two a block is follows from its layout, which alloc and dealloc both get.
+// SAFETY: small blocks are the C library's, which frees them by their address alone; large ones are
+// mappings of their own. Which of the two a block is follows from its layout, which alloc and dealloc
+// both get.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match is_large(layout) {
             true => map(layout.size()),
-            // SAFETY: the caller keeps `GlobalAlloc::alloc`'s contract, which is System's.
-            false => unsafe { System.alloc(layout) },
+            false => small(layout),
         }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        match is_large(layout) {
-            true => map(layout.size()),
-            // SAFETY: as above.
-            false => unsafe { System.alloc_zeroed(layout) },
+        if is_large(layout) {
+            return map(layout.size());
+        }
+        let block = small(layout);
+        if !block.is_null() {
+            // SAFETY: the block is new and as long as the layout says.
+            unsafe { ptr::write_bytes(block, 0, layout.size()) };
+        }
+        block
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the block is the caller's and `layout.size()` bytes long; `size` is one that a layout
+        // may have. A block that stays is small before and after, and freed as one.
+        unsafe {
+            if size <= layout.size() && !is_large(layout) {
+                wipe(block.add(size), layout.size() - size);
+                return block;
+            }
+            let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !new.is_null() {
+                ptr::copy_nonoverlapping(block, new, layout.size().min(size));
+                self.dealloc(block, layout);
+            }
+            new
         }
     }
 
@@ -39,7 +60,7 @@ unsafe impl GlobalAlloc for Wiping {
                 libc::munmap(block.cast(), layout.size());
             } else {
                 wipe(block, layout.size());
-                System.dealloc(block, layout);
+                libc::free(block.cast());
             }
         }
     }
@@ -53,6 +74,23 @@ const PAGE: usize = 4 << 10;
 
 fn is_large(layout: Layout) -> bool {
     layout.size() >= LARGE && layout.align() <= PAGE
+}
+
+/// The C library's; null where it has no memory.
+fn small(layout: Layout) -> *mut u8 {
+    // What malloc aligns every block to that is not shorter, `alignof(max_align_t)` where we build.
+    const ALIGNED: usize = 16;
+    let (size, align) = (layout.size(), layout.align());
+    let mut block = ptr::null_mut();
+    // SAFETY: plain calls; an alignment of a layout is a power of two, and this one a multiple of a pointer's.
+    unsafe {
+        if align <= ALIGNED && align <= size {
+            block = libc::malloc(size);
+        } else if libc::posix_memalign(&raw mut block, align.max(size_of::<usize>()), size) != 0 {
+            block = ptr::null_mut();
+        }
+    }
+    block.cast()
 }
 
 /// Pages of zeros; null where the kernel has none left.
