@@ -110,7 +110,6 @@ pub(crate) enum StoreError {
     Malformed(String),
     TooBig(String),
     /// It exists, and this store never gives it out.
-    #[cfg_attr(not(any(test, feature = "remote")), allow(dead_code, reason = "remote kinds have such secrets"))]
     NotReadable(String),
     /// The settings do not say enough, or say it wrongly.
     Settings(String),

@@ -32,10 +32,6 @@ pub mod fuzzing;
 mod inject;
 mod launch;
 mod manage;
-#[cfg_attr(
-    not(any(test, feature = "remote")),
-    allow(dead_code, unused_imports, reason = "remote kinds are its callers")
-)]
 mod net;
 mod plan;
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 use crate::environ::Environ;
 use crate::failure::{Code, Failure};
-#[cfg(any(test, feature = "remote"))]
 use crate::net;
 use crate::plan::{Plan, StorePlan};
 use crate::reference::Absent;
@@ -82,8 +81,13 @@ impl Batch<'_> {
 
 /// One for each store that is asked for something.
 fn batches(plan: &Plan) -> Vec<Batch<'_>> {
-    let batch = |store| Batch { store, numbers: Vec::new(), requests: Vec::new(), outcome: Ok(()) };
-    let mut batches: Vec<Batch<'_>> = plan.stores.iter().map(batch).collect();
+    let mut asked = vec![0; plan.stores.len()];
+    plan.requests.iter().for_each(|request| asked[request.store] += 1);
+    let batch = |(store, asked)| {
+        let (numbers, requests) = (Vec::with_capacity(asked), Vec::with_capacity(asked));
+        Batch { store, numbers, requests, outcome: Ok(()) }
+    };
+    let mut batches: Vec<Batch<'_>> = plan.stores.iter().zip(asked).map(batch).collect();
     for (number, request) in plan.requests.iter().enumerate() {
         let batch = &mut batches[request.store];
         batch.numbers.push(number);
@@ -95,7 +99,6 @@ fn batches(plan: &Plan) -> Vec<Batch<'_>> {
 
 /// Asks all stores; where one is remote, at the same time.
 fn ask(batches: &mut [Batch<'_>], context: &Context<'_>) {
-    #[cfg(any(test, feature = "remote"))]
     if batches.iter().any(|batch| batch.store.kind.caps.network) {
         return ask_together(batches, context);
     }
@@ -103,7 +106,6 @@ fn ask(batches: &mut [Batch<'_>], context: &Context<'_>) {
 }
 
 /// Remote stores begin: while packets travel, local ones work.
-#[cfg(any(test, feature = "remote"))]
 fn ask_together(batches: &mut [Batch<'_>], context: &Context<'_>) {
     let (remote, local): (Vec<_>, Vec<_>) = batches.iter_mut().partition(|batch| batch.store.kind.caps.network);
     let runtime = match net::runtime() {

@@ -92,9 +92,7 @@ impl Stores {
                 }
                 None => {
                     let known = KINDS.iter().map(|kind| kind.name).chain(spec.stores.names().take(HINTS));
-                    let no_store = || format!("there is no store `{name}`{}", hint(name, known));
-                    let message = left_out(name).unwrap_or_else(no_store);
-                    return Err((Code::Config, message));
+                    return Err((Code::Config, format!("there is no store `{name}`{}", hint(name, known))));
                 }
             },
         };
@@ -132,12 +130,6 @@ impl Stores {
     pub(super) fn used(self) -> Vec<StorePlan> {
         self.used
     }
-}
-
-/// What to tell of a kind that only other builds have; asked where this one has none of the name.
-fn left_out(kind: &str) -> Option<String> {
-    let message = || format!("this build has no kind `{kind}`; build inject with the cargo feature `remote`");
-    store::REMOTE.contains(&kind).then(message)
 }
 
 /// The store that `inject secret` is about: the default one.
@@ -194,8 +186,7 @@ pub(crate) fn check(name: &str, store: &StoreSpec, failures: &mut Vec<Failure>) 
     let place = |at: usize, key: &str| Place { item: format!("{name}{key}").into(), ..store.place.at(at) };
     let kind = match store.settings.iter().find(|(key, _)| &*key.name == "kind") {
         Some((_, Node { data: Data::Text(kind), at })) => store::kind(kind).or_else(|| {
-            let no_kind = || format!("there is no kind `{kind}`{}", hint(kind, KINDS.iter().map(|kind| kind.name)));
-            let message = left_out(kind).unwrap_or_else(no_kind);
+            let message = format!("there is no kind `{kind}`{}", hint(kind, KINDS.iter().map(|kind| kind.name)));
             failures.push(Failure::new(Code::Config, place(*at, ".kind"), message));
             None
         }),

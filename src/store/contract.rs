@@ -41,7 +41,6 @@ impl Double {
     }
 
     /// The server that the store asks, for as long as it lives.
-    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote kinds have a server"))]
     pub(crate) fn on(self, server: impl Any) -> Self {
         Self { _server: Some(Box::new(server)), ..self }
     }

@@ -8,9 +8,7 @@ mod buffer;
 #[cfg(test)]
 pub(crate) mod contract;
 pub(crate) mod manage;
-#[cfg(feature = "remote")]
 mod object;
-#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote kinds are its callers"))]
 mod remote;
 
 use crate::environ::Environ;
@@ -96,7 +94,6 @@ pub(crate) enum Form {
     /// `500ms`, `10s`, `2m`.
     Duration,
     /// `{"env": NAME}`, `{"file": PATH}`, `{"credential": NAME}`.
-    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "logins are of remote kinds"))]
     Credential,
     /// The same, or the path alone.
     CredentialPath,
@@ -211,18 +208,11 @@ stores! {
     dir,
     env,
     exec,
-    #[cfg(feature = "remote")]
     tapis,
-    #[cfg(feature = "remote")]
     apolo,
-    #[cfg(feature = "remote")]
     cloudify,
-    #[cfg(feature = "remote")]
     qovery,
 }
-
-/// The kinds that the feature `remote` brings, for whoever names one without it.
-pub(crate) const REMOTE: [&str; 4] = ["tapis", "apolo", "cloudify", "qovery"];
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name).copied()

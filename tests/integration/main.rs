@@ -10,10 +10,8 @@ mod canary;
 mod doubles;
 mod harness;
 
-#[cfg(feature = "remote")]
 mod apolo;
 mod certificates;
-#[cfg(feature = "remote")]
 mod cloudify;
 mod conformance;
 mod environment;
@@ -28,7 +26,6 @@ mod leaks;
 mod local;
 mod look;
 mod properties;
-#[cfg(feature = "remote")]
 mod qovery;
 mod readme;
 mod recorded;
@@ -36,5 +33,4 @@ mod references;
 #[cfg(feature = "local")]
 mod secret;
 mod spec;
-#[cfg(feature = "remote")]
 mod tapis;
