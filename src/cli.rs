@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 
 pub(crate) enum Verb {
     Launch,
-    Check { json: bool },
+    Check { online: bool, json: bool },
     Plan { json: bool },
     Stores { json: bool },
     Doctor { json: bool, strict: bool },
@@ -84,7 +84,7 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
     let json = || matches.flag("json");
     let verb = match sub {
         None => Verb::Launch,
-        Some(("check", _)) => Verb::Check { json: json() },
+        Some(("check", _)) => Verb::Check { online: matches.flag("online"), json: json() },
         Some(("plan", _)) => Verb::Plan { json: json() },
         Some(("stores", _)) => Verb::Stores { json: json() },
         Some(("secret", given)) => match manage::cli::verb(given) {
@@ -119,6 +119,7 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
     let inputs = Inputs {
         configs: matches.list("config"),
         require_config: matches.flag("require-config"),
+        pod: matches.text("pod"),
         env_files: matches.list("env-file"),
         env: matches.list("env"),
         files: matches.list("file"),
@@ -280,7 +281,14 @@ fn command() -> Command {
         Command::new(name).about(about).defer(|verb| verb.args(launch_options()).arg(command_words()).arg(json()))
     };
     launch
-        .subcommand(looking("check", "Is the configuration right? Reads no value"))
+        .subcommand(
+            looking("check", "Is the configuration right? Reads no value").arg(
+                Arg::new("online")
+                    .long("online")
+                    .action(ArgAction::SetTrue)
+                    .help("Ask the stores, too, whether each secret is there and may be read"),
+            ),
+        )
         .subcommand(looking("plan", "What would be injected, from where, and why that layer won. Reads no value"))
         .subcommand(looking("stores", "The kinds of stores, those configured, and what each can do"))
         .subcommand(Command::new("secret").about("Manage the secrets of a store").defer(|verb| {
@@ -327,6 +335,7 @@ fn launch_options() -> Vec<Arg> {
             .short('c')
             .value_parser(os()),
         flag("require-config", "No configuration found is an error"),
+        one("pod", "ID", "Use this pod's definition, fetched from the Tapis store, as the first configuration"),
         many("env", "NAME=TEMPLATE", "One variable; NAME alone passes the inherited one on")
             .short('e')
             .value_parser(os()),
@@ -398,7 +407,7 @@ mod tests {
     #[test]
     fn options_stand_before_and_behind_a_verb() {
         let cli = parsed(&[c"inject", c"-c", c"a", c"check", c"--json", c"-s", c"x"], &Environ::default()).unwrap();
-        assert!(matches!(cli.verb, Verb::Check { json: true }));
+        assert!(matches!(cli.verb, Verb::Check { online: false, json: true }));
         assert_eq!(cli.inputs.configs, ["a"]);
         assert_eq!(cli.options.store.as_deref(), Some("x"));
     }

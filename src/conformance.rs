@@ -17,7 +17,7 @@ use crate::store::{Pending, Request, Store, StoreError, ready};
 use crate::tapis::grammar::{self, Form, FormError, Placeholder};
 use crate::tapis::rules::{self, MountError};
 use crate::tapis::steps::{self, Draft, Entry, PodPlan};
-use crate::tapis::{Definition, Map, Pod, Stack, TapisError, Warning, lint};
+use crate::tapis::{Definition, Map, Pod, TapisError, Warning, lint};
 use crate::template::{Part, Slot, Source, Template, Value};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -258,13 +258,9 @@ impl Input<'_> {
         if pod.is_null() {
             return Ok(None);
         }
-        let read = spec(&["pod_id", "stack_id", "networking"].map(|name| (name, pod.get(name))))?.pod;
-        let stack = read.stack.map(|id| {
-            let map = self.case.get("stacks").get(&id);
-            let secret_map = if map.is_null() { None } else { Some(strings(map)?) };
-            Ok(Stack { id, secret_map })
-        });
-        Ok(Some(Pod { id: read.id, networking: read.networking, stack: stack.transpose()?, stored: Map::new() }))
+        let facts = spec(&["pod_id", "stack_id", "networking"].map(|name| (name, pod.get(name))))?.pod;
+        let stack = facts.stack.as_ref().map(|id| self.case.get("stacks").get(id)).filter(|map| !map.is_null());
+        Ok(Some(Pod { facts, stack: stack.map(strings).transpose()?, stored: Map::new() }))
     }
 
     fn definition(&self, secret_map: Map) -> Result<Definition, Refused> {

@@ -151,7 +151,7 @@ impl fmt::Display for StoreError {
 pub(crate) struct Layer {
     /// `inject.json`, `-e`, `environment`.
     pub(crate) name: String,
-    /// What line and column are counted in.
+    /// What line and column are counted in; empty where nobody sees it.
     pub(crate) text: Vec<u8>,
     marks: OnceCell<Vec<Mark>>,
 }
@@ -239,7 +239,7 @@ impl Place {
 
     /// As [`Layer::line_column`].
     pub(crate) fn line_column(&self) -> Option<(usize, usize)> {
-        self.at.map(|at| self.layer.line_column(at))
+        self.at.filter(|_| !self.layer.text.is_empty()).map(|at| self.layer.line_column(at))
     }
 
     /// `inject.json:4:20`.
@@ -254,7 +254,7 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
-        match (name.is_empty(), self.at) {
+        match (name.is_empty(), self.line_column()) {
             (true, _) => out.write_str(&self.position()),
             (false, Some(_)) => write!(out, "{name} ({})", self.position()),
             (false, None) => write!(out, "{} {name}", self.layer.name),

@@ -10,7 +10,7 @@
 //! Each stage takes what it uses up by value and gives what the next one needs; nothing reaches
 //! back. A plan holds no secret and is all that `check` and `plan` need. Imports point down:
 //!
-//! main → lib → cli → report → launch, inject → resolve → plan → spec → store → net → template →
+//! main → lib → cli → report → launch, inject → pod, resolve → plan → spec → store → net → template →
 //! reference → filter → secret → diag, failure, environ, users → sys, the only place for unsafe.
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -34,6 +34,7 @@ mod launch;
 mod manage;
 mod net;
 mod plan;
+mod pod;
 #[cfg(test)]
 mod properties;
 mod reference;
@@ -72,7 +73,7 @@ pub fn run(given: Given) -> u8 {
     let diag = cli.diag;
     let done = match cli.verb {
         Verb::Launch => launch(cli, &environ),
-        Verb::Check { json } => check(cli, &environ, json),
+        Verb::Check { online, json } => check(cli, &environ, online, json),
         Verb::Plan { json } => show_plan(cli, &environ, json),
         Verb::Stores { json } => show_stores(&cli, &environ, json),
         Verb::Doctor { json, strict } => doctor(&environ, json, strict),
@@ -85,10 +86,10 @@ pub fn run(given: Given) -> u8 {
 }
 
 /// The five stages, in order.
-fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
+fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     let hardened = Hardened::new();
     sys::end_on_signals_as_init();
-    let spec = spec::Spec::load(&cli.inputs, environ)?;
+    let spec = pod::load(&cli.inputs, &mut cli.options, environ)?;
     let plan = plan::build(&spec, &cli.options, environ)?;
     for warning in &plan.warnings {
         cli.diag.warn(warning);
@@ -107,10 +108,11 @@ fn launch(cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     Err(launch::run(&launch, hardened))
 }
 
-fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
-    let spec = match spec::Spec::load(&cli.inputs, environ) {
+fn check(mut cli: cli::Cli, environ: &Environ, online: bool, json: bool) -> Result<u8, Stop> {
+    let _hardened = Hardened::new();
+    let spec = match pod::load(&cli.inputs, &mut cli.options, environ) {
         Err(failures) if json => {
-            return Ok(printed_with(&report::check::report_json(&Err(failures.into()), &[]), failure::OURS));
+            return Ok(printed_with(&report::check::report_json(&failures, &[], None), failure::OURS));
         }
         loaded => loaded?,
     };
@@ -119,14 +121,33 @@ fn check(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
     if let Ok(plan) = &planned {
         warnings.extend(report::check::more_warnings(plan));
     }
+    let (plan, mut failures) = match planned {
+        Ok(plan) => (Some(plan), Vec::new()),
+        Err(stop) => (None, stop.failures),
+    };
+    let mut seen = None;
+    if let Some(plan) = plan.as_ref().filter(|_| online) {
+        let (said, failed) = resolve::look(plan, environ);
+        seen = Some(said);
+        failures = failed;
+    }
+    let references = plan.as_ref().zip(seen.as_ref()).map(|(plan, seen)| report::check::Reference::all(plan, seen));
     if json {
-        let status = if planned.is_ok() { 0 } else { failure::OURS };
-        return Ok(printed_with(&report::check::report_json(&planned, &warnings), status));
+        let status = if failures.is_empty() { 0 } else { failure::OURS };
+        let report = report::check::report_json(&failures, &warnings, references.as_deref());
+        return Ok(printed_with(&report, status));
     }
     for warning in &warnings {
         cli.diag.warn(warning);
     }
-    Ok(printed(&report::check::summary(&planned?)))
+    let mut text = references.as_deref().map(report::check::table).unwrap_or_default();
+    if let Some(plan) = plan.as_ref().filter(|_| failures.is_empty()) {
+        text.push_str(&report::check::summary(plan));
+    }
+    match (printed(&text), failures.is_empty()) {
+        (0, false) => Err(failures.into()),
+        (status, _) => Ok(status),
+    }
 }
 
 /// A plan that is only looked at: 126 and 127 are for commands that were to be run.
@@ -134,8 +155,9 @@ fn look(spec: &spec::Spec, options: &plan::Options, environ: &Environ) -> Result
     plan::build(spec, options, environ).map_err(|stop| Stop { status: failure::OURS, ..stop })
 }
 
-fn show_plan(cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
-    let spec = spec::Spec::load(&cli.inputs, environ)?;
+fn show_plan(mut cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
+    let _hardened = Hardened::new();
+    let spec = pod::load(&cli.inputs, &mut cli.options, environ)?;
     let plan = look(&spec, &cli.options, environ)?;
     for warning in &plan.warnings {
         cli.diag.warn(warning);

@@ -337,6 +337,9 @@ fn settle(body: &Body, tail: &mut Tail) -> Result<(), Malformed> {
     Ok(())
 }
 
+/// What Tapis shows in place of a value that it hides.
+pub(crate) const SENTINEL: &str = "<<write-only>>";
+
 /// Whether `${BODY}` is recognised at all; every other `${…}` is plain text.
 pub(crate) fn is_tapis(body: &[u8]) -> bool {
     [&b"secret:"[..], b"pods:", b"stack:", b":?"].iter().any(|prefix| body.starts_with(prefix))

@@ -3,12 +3,16 @@
 //! Each store is opened once and asked once, all under one deadline. A plan with local stores only is
 //! answered without a runtime: their futures are ready at once.
 
+mod look;
+
+pub(crate) use look::{Seen, look};
+
 use crate::environ::Environ;
 use crate::failure::{Code, Failure};
 use crate::net;
-use crate::plan::{Plan, StorePlan};
+use crate::plan::{Plan, RequestPlan, StorePlan};
 use crate::reference::Absent;
-use crate::store::{Context, Request, StoreError};
+use crate::store::{Context, Pending, Request, Store, StoreError};
 use crate::template::{Source, Value};
 use std::pin::pin;
 use std::task::{self, Waker};
@@ -20,85 +24,111 @@ pub(crate) struct Resolved {
     pub(crate) values: Vec<Option<Value>>,
 }
 
-enum Answer {
+enum Answer<T> {
     Absent,
-    Value(Value),
+    Is(T),
     Failed(StoreError),
     /// Its whole store failed, which is told once.
     StoreFailed,
 }
 
 pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Failure>> {
-    let context = Context { environ, deadline: Instant::now() + plan.timeout, retries: plan.retries };
-    let mut batches = batches(plan);
-    ask(&mut batches, &context);
-    let mut answers: Vec<Answer> = plan.requests.iter().map(|_| Answer::Absent).collect();
+    let mut batches = batches::<Request>(plan);
+    ask_all(plan, &mut batches, environ);
+    let mut answers: Vec<Answer<Value>> = plan.requests.iter().map(|_| Answer::Absent).collect();
     let mut failures = Vec::new();
-    for Batch { store, numbers, requests, outcome } in batches {
-        if let Err(error) = &outcome {
-            failures.push(Failure::new(error.code(), format!("store {} ({})", store.name, store.kind.name), error));
-        }
-        for (at, request) in numbers.into_iter().zip(requests) {
+    for batch in batches {
+        failures.extend(batch.failure());
+        let outcome = batch.outcome;
+        for (at, request) in batch.numbers.into_iter().zip(batch.wanted) {
             answers[at] = match request.answer {
                 _ if outcome.is_err() => Answer::StoreFailed,
-                Some(Ok(value)) => Answer::Value(value),
+                Some(Ok(value)) => Answer::Is(value),
                 Some(Err(error)) => Answer::Failed(error),
                 None => Answer::Absent,
             };
         }
     }
-    if !answers.iter().all(|answer| matches!(answer, Answer::Value(_))) {
+    if !answers.iter().all(|answer| matches!(answer, Answer::Is(_))) {
         report(plan, &answers, &mut failures);
     }
     if !failures.is_empty() {
         return Err(failures);
     }
     let value = |answer| match answer {
-        Answer::Value(value) => Some(value),
+        Answer::Is(value) => Some(value),
         _ => None,
     };
     Ok(Resolved { values: answers.into_iter().map(value).collect() })
 }
 
+/// What a store is asked about one request of the plan.
+trait Wanted: Sized {
+    fn of(request: &RequestPlan) -> Self;
+    fn ask<'a>(store: &'a dyn Store, wanted: &'a mut [Self]) -> Pending<'a>;
+}
+
+impl Wanted for Request {
+    fn of(request: &RequestPlan) -> Self {
+        Self { address: request.address.clone(), random: request.random, answer: None }
+    }
+
+    fn ask<'a>(store: &'a dyn Store, wanted: &'a mut [Self]) -> Pending<'a> {
+        store.resolve(wanted)
+    }
+}
+
 /// What one store is asked, and how that went.
-struct Batch<'a> {
+struct Batch<'a, W> {
     store: &'a StorePlan,
     /// Of each request in the plan.
     numbers: Vec<usize>,
-    requests: Vec<Request>,
+    wanted: Vec<W>,
     outcome: Result<(), StoreError>,
 }
 
-impl Batch<'_> {
+impl<W: Wanted> Batch<'_, W> {
+    /// Why the whole store failed, if it did.
+    fn failure(&self) -> Option<Failure> {
+        let error = self.outcome.as_ref().err()?;
+        Some(Failure::new(error.code(), format!("store {} ({})", self.store.name, self.store.kind.name), error))
+    }
+
     /// Opens the store and asks it; it is gone afterwards, with its connections.
     async fn ask(&mut self, context: &Context<'_>) {
         self.outcome = match (self.store.kind.open)(&self.store.settings, context) {
-            Ok(store) => store.resolve(&mut self.requests).await,
+            Ok(store) => W::ask(&*store, &mut self.wanted).await,
             Err(error) => Err(error),
         };
     }
 }
 
 /// One for each store that is asked for something.
-fn batches(plan: &Plan) -> Vec<Batch<'_>> {
+fn batches<W: Wanted>(plan: &Plan) -> Vec<Batch<'_, W>> {
     let mut asked = vec![0; plan.stores.len()];
     plan.requests.iter().for_each(|request| asked[request.store] += 1);
     let batch = |(store, asked)| {
-        let (numbers, requests) = (Vec::with_capacity(asked), Vec::with_capacity(asked));
-        Batch { store, numbers, requests, outcome: Ok(()) }
+        let (numbers, wanted) = (Vec::with_capacity(asked), Vec::with_capacity(asked));
+        Batch { store, numbers, wanted, outcome: Ok(()) }
     };
-    let mut batches: Vec<Batch<'_>> = plan.stores.iter().zip(asked).map(batch).collect();
+    let mut batches: Vec<Batch<'_, W>> = plan.stores.iter().zip(asked).map(batch).collect();
     for (number, request) in plan.requests.iter().enumerate() {
         let batch = &mut batches[request.store];
         batch.numbers.push(number);
-        batch.requests.push(Request { address: request.address.clone(), random: request.random, answer: None });
+        batch.wanted.push(W::of(request));
     }
-    batches.retain(|batch| !batch.requests.is_empty());
+    batches.retain(|batch| !batch.wanted.is_empty());
     batches
 }
 
-/// Asks all stores; where one is remote, at the same time.
-fn ask(batches: &mut [Batch<'_>], context: &Context<'_>) {
+/// Asks all stores under the one deadline of the plan.
+fn ask_all<W: Wanted>(plan: &Plan, batches: &mut [Batch<'_, W>], environ: &Environ) {
+    let context = Context { environ, deadline: Instant::now() + plan.timeout, retries: plan.retries };
+    ask(batches, &context);
+}
+
+/// Where one is remote, at the same time.
+fn ask<W: Wanted>(batches: &mut [Batch<'_, W>], context: &Context<'_>) {
     if batches.iter().any(|batch| batch.store.kind.caps.network) {
         return ask_together(batches, context);
     }
@@ -106,13 +136,11 @@ fn ask(batches: &mut [Batch<'_>], context: &Context<'_>) {
 }
 
 /// Remote stores begin: while packets travel, local ones work.
-fn ask_together(batches: &mut [Batch<'_>], context: &Context<'_>) {
+fn ask_together<W: Wanted>(batches: &mut [Batch<'_, W>], context: &Context<'_>) {
     let (remote, local): (Vec<_>, Vec<_>) = batches.iter_mut().partition(|batch| batch.store.kind.caps.network);
     let runtime = match net::runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            let why = crate::spec::cause(&error);
-            let failed = StoreError::Unavailable(format!("this machine lets us have no sockets: {why}"));
+        Err(failed) => {
             remote.into_iter().for_each(|batch| batch.outcome = Err(failed.clone()));
             return local.into_iter().for_each(|batch| ask_at_once(batch, context));
         }
@@ -130,7 +158,7 @@ fn ask_together(batches: &mut [Batch<'_>], context: &Context<'_>) {
 }
 
 /// Names every reference that cannot be filled, at each place it stands.
-fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
+fn report<T>(plan: &Plan, answers: &[Answer<T>], failures: &mut Vec<Failure>) {
     let entries = plan.entries.iter().map(|entry| (&entry.place, &entry.template));
     let targets = plan.targets.iter().map(|target| (&target.place, &target.template));
     let arguments = plan.command.iter().flat_map(|command| &command.arguments);
@@ -139,7 +167,7 @@ fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
         for slot in template.holes() {
             let Source::Request(number) = slot.source else { continue };
             let failure = match (&answers[number], slot.hole.absent()) {
-                (Answer::Value(_) | Answer::StoreFailed, _) | (Answer::Absent, Absent::Default(_)) => continue,
+                (Answer::Is(_) | Answer::StoreFailed, _) | (Answer::Absent, Absent::Default(_)) => continue,
                 (Answer::Failed(error), _) => Failure::new(error.code(), place, error),
                 (Answer::Absent, Absent::Explain(text)) => Failure::new(Code::NotFound, place, text),
                 (Answer::Absent, Absent::Fail) => {
@@ -154,7 +182,7 @@ fn report(plan: &Plan, answers: &[Answer], failures: &mut Vec<Failure>) {
 }
 
 /// Local kinds are ready the first time they are looked at.
-fn ask_at_once(batch: &mut Batch<'_>, context: &Context<'_>) {
+fn ask_at_once<W: Wanted>(batch: &mut Batch<'_, W>, context: &Context<'_>) {
     let polled = pin!(batch.ask(context)).poll(&mut task::Context::from_waker(Waker::noop()));
     if polled.is_pending() {
         let text = "the store waits for a network, and there is none here".to_owned();
@@ -193,8 +221,8 @@ mod tests {
             random: None,
             answer: None,
         };
-        let batch = |store| Batch { store, numbers: vec![0], requests: vec![request()], outcome: Ok(()) };
-        let mut batches: Vec<Batch<'_>> = stores.iter().map(batch).collect();
+        let batch = |store| Batch { store, numbers: vec![0], wanted: vec![request()], outcome: Ok(()) };
+        let mut batches: Vec<Batch<'_, Request>> = stores.iter().map(batch).collect();
         let environ = Environ::default();
         let context = Context { environ: &environ, deadline: Instant::now() + Duration::from_secs(60), retries: 0 };
         ask(&mut batches, &context);

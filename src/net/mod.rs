@@ -20,7 +20,7 @@ pub(crate) use hyper::header;
 pub(crate) use hyper::{Method, StatusCode};
 pub(crate) use proxy::Proxy;
 pub(crate) use tls::{Identity, Roots};
-pub(crate) use tokio::sync::Mutex;
+pub(crate) use tokio::sync::{Mutex, OnceCell};
 
 use crate::failure::StoreError;
 use crate::secret::Secret;
@@ -63,11 +63,29 @@ const WINDOW: u32 = 2 << 20;
 ///
 /// Looking a name up takes a second one for as long as it lasts. Signals are not for that one: they
 /// end this process, or go to whoever waits for them here.
-pub(crate) fn runtime() -> io::Result<Runtime> {
+pub(crate) fn runtime() -> Result<Runtime, StoreError> {
     let hold_signals = || {
         let _ = SigSet::all().thread_block();
     };
-    Builder::new_current_thread().enable_io().enable_time().on_thread_start(hold_signals).build()
+    Builder::new_current_thread().enable_io().enable_time().on_thread_start(hold_signals).build().map_err(|error| {
+        let why = connect::reason(&error);
+        StoreError::Unavailable(format!("this machine lets us have no sockets: {why}"))
+    })
+}
+
+/// What a store answers that is asked alone.
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "`--pod` is its caller"))]
+pub(crate) fn wait<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let runtime = runtime()?;
+    // A server may be gone when we write to it.
+    let answer = crate::sys::without_sigpipe(|| runtime.block_on(asked));
+    match &answer {
+        // Joins the thread that looked names up.
+        Ok(_) => drop(runtime),
+        // One that outlived the deadline would keep the report waiting.
+        Err(_) => runtime.shutdown_background(),
+    }
+    answer
 }
 
 /// When all has to be done, and the setting that says so.

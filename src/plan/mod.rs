@@ -13,7 +13,9 @@ mod stores;
 mod tapis;
 mod targets;
 
-pub(crate) use stores::{check as check_store, default_name as default_store, to_manage as store_to_manage};
+pub(crate) use stores::{
+    check as check_store, default_name as default_store, of_pods as store_of_pods, to_manage as store_to_manage,
+};
 pub(crate) use tapis::definition as tapis_definition;
 
 use crate::environ::Environ;

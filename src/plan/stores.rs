@@ -96,6 +96,10 @@ impl Stores {
                 }
             },
         };
+        let mut settings = settings;
+        if let Some(fetched) = spec.fetched.as_ref().filter(|fetched| fetched.store == name) {
+            settings.set(store::POD, Setting::Text(fetched.pod.clone()));
+        }
         let number = self.used.len();
         self.used.push(StorePlan { name: name.to_owned(), kind, settings });
         self.numbers.insert(name.to_owned(), number);
@@ -138,14 +142,41 @@ pub(crate) fn to_manage(
     typed: Option<&str>,
     environ: &Environ,
 ) -> Result<(String, &'static Kind, Settings), Vec<Failure>> {
-    let mut failures = spec.failures.clone();
-    let name = match default_name(spec, typed, environ) {
-        Ok(name) => name,
+    match default_name(spec, typed, environ) {
+        Ok(name) => open_alone(name, spec, environ),
         Err(message) => {
-            failures.push(Failure::new(Code::Config, "", message));
-            return Err(failures);
+            let failure = Failure::new(Code::Config, "", message);
+            Err(spec.failures.iter().cloned().chain([failure]).collect())
+        }
+    }
+}
+
+/// The store whose pods `--pod` names: the default one where it has pods, else the only one that has.
+pub(crate) fn of_pods(spec: &Spec, typed: Option<&str>, environ: &Environ) -> Result<(String, Settings), Vec<Failure>> {
+    let has_pods = |name: &str| spec.stores.get(name).map_or(Some(name), StoreSpec::kind) == Some(store::PODS);
+    let default = default_name(spec, typed, environ).ok().filter(|name| has_pods(name));
+    let mut configured = spec.stores.names().filter(|name| has_pods(name));
+    let name = match (default, configured.next(), configured.next()) {
+        (Some(name), ..) => name,
+        (None, Some(only), None) => only.to_owned(),
+        (None, None, _) => store::PODS.to_owned(),
+        (None, Some(_), Some(_)) => {
+            let names: Vec<_> = spec.stores.names().filter(|name| has_pods(name)).collect();
+            let message = format!("several stores have pods: {}; name one with -s", names.join(", "));
+            return Err(vec![Failure::new(Code::Config, "--pod", message)]);
         }
     };
+    let opened = open_alone(name, spec, environ).map(|(name, _, settings)| (name, settings));
+    opened.map_err(|mut failures| {
+        let nowhere = failures.iter_mut().filter(|failure| failure.place.is_empty());
+        nowhere.for_each(|failure| "--pod".clone_into(&mut failure.place));
+        failures
+    })
+}
+
+/// The kind and settings of one store, whatever may be wrong with the others.
+fn open_alone(name: String, spec: &Spec, environ: &Environ) -> Result<(String, &'static Kind, Settings), Vec<Failure>> {
+    let mut failures = spec.failures.clone();
     let mut stores = Stores::default();
     if let Some(store) = spec.stores.get(&name) {
         let checked = check(&name, store, &mut failures);

@@ -3,7 +3,7 @@
 use crate::failure::{Code, Failure};
 use crate::reference::Hole;
 use crate::spec::{Spec, Text};
-use crate::tapis::{self, Definition, Pod, Stack, TapisError};
+use crate::tapis::{self, Definition, Pod, TapisError};
 use crate::template::Template;
 use std::collections::BTreeMap;
 
@@ -45,12 +45,7 @@ pub(crate) fn definition(spec: &Spec) -> Definition {
     };
     let files = spec.files.iter().map(|(path, file)| (path.to_owned(), text(&file.item.text)));
     let mounts = spec.mounts.iter().filter_map(|(path, mount)| Some((path.to_owned(), mount.content.clone()?)));
-    let pod = Pod {
-        id: spec.pod.id.clone(),
-        networking: spec.pod.networking.clone(),
-        stack: spec.pod.stack.clone().map(|id| Stack { id, secret_map: None }),
-        stored: Vec::new(),
-    };
+    let pod = Pod { facts: spec.pod.clone(), ..Pod::default() };
     Definition {
         secret_map: spec.secret_map.iter().map(|(key, item)| (key.to_owned(), text(&item.text))).collect(),
         environment: spec.environment.iter().map(|(name, item)| (name.to_owned(), text(&item.text))).collect(),

@@ -41,6 +41,8 @@ pub(crate) struct Spec {
     /// Something besides a secret_map was given, so entries are not exported by themselves.
     pub(crate) has_targets: bool,
     pub(crate) pod: Pod,
+    /// Where `--pod` found its definition.
+    pub(crate) fetched: Option<Fetched>,
     /// Where a configuration was looked for, when none was found.
     pub(crate) looked_at: Vec<PathBuf>,
     /// What is wrong with what was read; planning goes on, so that all is reported at once.
@@ -105,6 +107,20 @@ impl<T> Members<T> {
             }
         }
     }
+}
+
+impl<T: Layered> Members<T> {
+    /// Lays later members over these.
+    fn lay_all(&mut self, later: Self) {
+        for (name, item) in later.list {
+            self.lay(name, item, T::shadow);
+        }
+    }
+}
+
+/// What a later layer may replace, remembering the place of what it replaces.
+pub(crate) trait Layered {
+    fn shadow(&mut self, earlier: Self);
 }
 
 /// What a variable or a file holds, as written.
@@ -177,11 +193,18 @@ impl StoreSpec {
 pub(crate) type Fields = Vec<(String, Option<String>)>;
 
 /// Facts of a Tapis pod definition.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pod {
     pub(crate) id: Option<String>,
     pub(crate) stack: Option<String>,
     pub(crate) networking: BTreeMap<String, Fields>,
+}
+
+/// A pod whose definition is the lowest configuration, and the store that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fetched {
+    pub(crate) pod: String,
+    pub(crate) store: String,
 }
 
 /// What was typed about configuration.
@@ -189,6 +212,7 @@ pub(crate) struct Pod {
 pub(crate) struct Inputs {
     pub(crate) configs: Vec<OsString>,
     pub(crate) require_config: bool,
+    pub(crate) pod: Option<String>,
     pub(crate) env_files: Vec<OsString>,
     pub(crate) env: Vec<OsString>,
     pub(crate) files: Vec<OsString>,
@@ -212,7 +236,8 @@ impl Spec {
         } else {
             inputs.configs.clone()
         };
-        if configs.is_empty() && inputs.require_config {
+        // A pod's definition is one.
+        if configs.is_empty() && inputs.require_config && inputs.pod.is_none() {
             let places: Vec<_> = spec.looked_at.iter().map(|path| path.display().to_string()).collect();
             let message = format!("there is no configuration; looked at {}; name one with -c", places.join(", "));
             return Err(vec![Failure::new(Code::Config, "", message)]);
@@ -233,6 +258,34 @@ impl Spec {
         }
         broken.extend(spec.failures);
         Err(broken)
+    }
+
+    /// Lays all of this over a pod's definition, which comes before every configuration.
+    pub(crate) fn over_pod(self, fetched: Fetched, definition: &str) -> Result<Self, Vec<Failure>> {
+        let mut below = Self::default();
+        let layer = Rc::new(Layer::named(&format!("pod {}", fetched.pod)));
+        let failure = |flaw: Flaw| vec![Failure::new(Code::Config, &layer.name, flaw.message)];
+        let (root, flaws) = document::parse_json(definition).map_err(failure)?;
+        if let Some(flaw) = flaws.into_iter().next() {
+            return Err(failure(flaw));
+        }
+        below.read(root, &layer, Path::new("")).map_err(|failure| vec![failure])?;
+        below.default_store = self.default_store.or(below.default_store);
+        below.stores.lay_all(self.stores);
+        below.secret_map.lay_all(self.secret_map);
+        below.environment.lay_all(self.environment);
+        below.files.lay_all(self.files);
+        below.mounts.lay_all(self.mounts);
+        below.command = self.command.or(below.command);
+        below.arguments = self.arguments.or(below.arguments);
+        below.export = self.export.or(below.export);
+        below.has_targets |= self.has_targets;
+        below.pod.id = self.pod.id.or(below.pod.id);
+        below.pod.stack = self.pod.stack.or(below.pod.stack);
+        below.pod.networking.extend(self.pod.networking);
+        below.failures.extend(self.failures);
+        below.fetched = Some(fetched);
+        Ok(below)
     }
 
     fn lay_config(&mut self, config: &OsStr) -> Result<(), Failure> {
@@ -312,11 +365,11 @@ impl Spec {
     }
 
     fn lay_variable(&mut self, name: Rc<str>, item: Item) {
-        self.environment.lay(name, item, Item::shadow);
+        self.environment.lay(name, item, Layered::shadow);
     }
 
     fn lay_file(&mut self, path: Rc<str>, file: FileItem) {
-        self.files.lay(path, file, |later, earlier| later.item.shadow(earlier.item));
+        self.files.lay(path, file, Layered::shadow);
     }
 }
 
@@ -335,11 +388,35 @@ impl Item {
     fn template(text: Vec<u8>, place: Place) -> Self {
         Self { text: Text::Template(text), descriptor: false, place, shadows: Vec::new() }
     }
+}
 
+impl Layered for Item {
     fn shadow(&mut self, earlier: Self) {
-        self.shadows = earlier.shadows;
-        self.shadows.push(earlier.place);
+        lengthen(&mut self.shadows, earlier.shadows, earlier.place);
     }
+}
+
+impl Layered for FileItem {
+    fn shadow(&mut self, earlier: Self) {
+        self.item.shadow(earlier.item);
+    }
+}
+
+impl Layered for Mount {
+    fn shadow(&mut self, earlier: Self) {
+        lengthen(&mut self.shadows, earlier.shadows, earlier.place);
+    }
+}
+
+impl Layered for StoreSpec {
+    fn shadow(&mut self, earlier: Self) {
+        lengthen(&mut self.shadows, earlier.shadows, earlier.place);
+    }
+}
+
+/// Nearest last: what an earlier item was laid over, that item, what the later one was over already.
+fn lengthen(shadows: &mut Vec<Place>, earlier: Vec<Place>, place: Place) {
+    shadows.splice(0..0, earlier.into_iter().chain([place]));
 }
 
 /// `NAME=VALUE` at its first `=`; no name where it is not UTF-8.

@@ -2,9 +2,9 @@
 //! and nowhere else.
 
 use super::document::{Data, Key, Node};
-use super::{FileItem, Item, Mount, Spec, StoreSpec, Text};
+use super::{FileItem, Item, Layered, Mount, Spec, StoreSpec, Text};
 use crate::failure::{Code, Failure, HINTS, Layer, Place, hint};
-use crate::reference::{Address, Body, Hole, Tail};
+use crate::reference::{Address, Body, Hole, SENTINEL, Tail};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -164,7 +164,7 @@ impl Reader<'_> {
     fn entry(&mut self, name: Key, node: Node) {
         let place = self.place(name.at, "secret_map", Rc::clone(&name.name));
         if let Some(item) = self.value(place, node, false) {
-            self.spec.secret_map.lay(name.name, item, Item::shadow);
+            self.spec.secret_map.lay(name.name, item, Layered::shadow);
         }
     }
 
@@ -178,7 +178,10 @@ impl Reader<'_> {
     /// A template, or an object that says how it is meant.
     fn value(&mut self, place: Place, node: Node, may_be_descriptor: bool) -> Option<Item> {
         let members = match node.data {
-            Data::Text(text) => return Some(Item::template(text.into_bytes(), place)),
+            Data::Text(text) => {
+                self.refuse_sentinel(&place, &text);
+                return Some(Item::template(text.into_bytes(), place));
+            }
             Data::Table(members) => members,
             _ => {
                 self.mistyped(&place, &node, "a string (write it in quotes) or an object");
@@ -351,10 +354,21 @@ impl Reader<'_> {
             }
             _ => return self.mistyped(&place, &node, "an object, or null"),
         }
-        self.spec.mounts.lay(path.name, mount, |later, earlier| {
-            later.shadows = earlier.shadows;
-            later.shadows.push(earlier.place);
-        });
+        if let Some(content) = &mount.content {
+            self.refuse_sentinel(&place, content);
+        }
+        self.spec.mounts.lay(path.name, mount, Layered::shadow);
+    }
+
+    /// A pod's resolved view is no definition: where it hides a value, this would be injected.
+    fn refuse_sentinel(&mut self, place: &Place, text: &str) {
+        if text.contains(SENTINEL) {
+            let message = format!(
+                "`{SENTINEL}` stands where Tapis hides a value, which is no value; use the pod's definition with its \
+                 secrets not resolved"
+            );
+            self.complain(place, &message);
+        }
     }
 
     fn store(&mut self, name: Key, node: Node) {
@@ -369,10 +383,7 @@ impl Reader<'_> {
             return self.mistyped(&place, &node, "an object with \"kind\"");
         };
         let store = StoreSpec { settings, base: self.base.to_owned(), place, shadows: Vec::new() };
-        self.spec.stores.lay(name.name, store, |later, earlier| {
-            later.shadows = earlier.shadows;
-            later.shadows.push(earlier.place);
-        });
+        self.spec.stores.lay(name.name, store, Layered::shadow);
     }
 
     /// Only scalars have a meaning; the service writes more.

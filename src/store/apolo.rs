@@ -5,11 +5,11 @@
 //! else the login, else the only one that there is for it.
 
 use super::object::Object;
-use super::remote::{credential, fetch_each, reach};
-use super::{Caps, Context, Form, Kind, Pending, Request, Settings, Store, StoreError};
+use super::remote::{credential, fetch_each, look_each, reach};
+use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError};
 use crate::environ::Environ;
 use crate::net::header::{AUTHORIZATION, HeaderValue};
-use crate::net::{self, Base, Client, Deadline, Origin, StatusCode, encode, secret_header};
+use crate::net::{self, Base, Client, Deadline, OnceCell, Origin, StatusCode, encode, secret_header};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
@@ -43,6 +43,8 @@ pub(crate) static KIND: Kind = Kind {
 const PASSED_CONFIG: [&str; 2] = ["APOLO_PASSED_CONFIG", "NEURO_PASSED_CONFIG"];
 /// The API that Apolo's own client logs in to by default.
 const API: &str = "https://api.apolo.us/api/v1";
+/// The claim of a token that names its user; newer ones have `identity`.
+const USER_CLAIM: &str = "https://platform.neuromation.io/user";
 /// The most characters of a key, and of each name around it.
 const LONGEST: usize = 253;
 
@@ -60,6 +62,7 @@ fn open(settings: &Settings, context: &Context<'_>) -> Result<Box<dyn Store>, St
     Ok(Box::new(Apolo {
         authorization: secret_header("Bearer ", &login.token)?,
         has_expired: has_expired(&login.token),
+        user: claims(&login.token, |claims| claims.get("identity").or_else(|| claims.get(USER_CLAIM))).flatten(),
         deadline: reach.deadline,
         api: Rc::new(Client::new(reach)?),
         api_path,
@@ -132,15 +135,18 @@ impl Login {
     }
 }
 
-/// Whether a token that is a JWT says so itself (`exp`, RFC 7519 section 4.1.4): the server tells an
-/// expired one and an unknown one in the same words.
-#[allow(clippy::disallowed_methods, reason = "only the time in it is read")]
+/// What a token that is a JWT says of itself, unproven (RFC 7519). None: it is none.
+#[allow(clippy::disallowed_methods, reason = "the claims of a token are no secret, its signature is")]
+fn claims<T>(token: &Secret, read: impl FnOnce(&Object<'_>) -> T) -> Option<T> {
+    let claims = token.expose().split(|&byte| byte == b'.').nth(1)?;
+    let claims = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?);
+    Some(read(&Object::parse(&claims)?))
+}
+
+/// The server tells an expired token and an unknown one in the same words.
 fn has_expired(token: &Secret) -> bool {
-    let claims = token.expose().split(|&byte| byte == b'.').nth(1);
-    let claims = claims.and_then(|claims| BASE64_URL_SAFE_NO_PAD.decode(claims).ok()).map(Zeroizing::new);
-    let expires = claims.and_then(|claims| Object::parse(&claims)?.get::<f64>("exp"));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    expires.is_some_and(|expires| expires <= now)
+    claims(token, |claims| claims.get::<f64>("exp")).flatten().is_some_and(|expires| expires <= now)
 }
 
 /// A secret as a reference names it, then with what the login and the settings add.
@@ -289,6 +295,8 @@ impl Directory {
 struct Apolo {
     authorization: HeaderValue,
     has_expired: bool,
+    /// Whose token it is, where it says so.
+    user: Option<String>,
     login: Login,
     /// At the root of its server.
     api: Rc<Client>,
@@ -310,6 +318,37 @@ impl Store for Apolo {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
         Box::pin(self.answer(requests))
     }
+
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        Box::pin(self.list_for(looks))
+    }
+}
+
+/// What the API tells about what is wanted.
+struct Known {
+    here: Here,
+    services: BTreeMap<String, Result<Service, StoreError>>,
+}
+
+impl Known {
+    fn name(&self, address: &Address) -> Result<Name, String> {
+        Name::parse(&address.path).map(|name| name.within(&self.here))
+    }
+
+    /// Where a secret is: the service, and the query for its project there. None: nowhere.
+    fn place(&self, name: &Name) -> Result<Option<(&Service, String)>, StoreError> {
+        let cluster = name.cluster.as_ref().map_or_else(|| self.here.cluster.as_ref(), Ok);
+        let org = name.org.as_ref().map_or_else(|| self.here.org.as_ref(), Ok);
+        let project = name.project.as_ref().map_or_else(|| self.here.project.as_ref(), Ok);
+        let unclear = |why: &String| StoreError::Settings(why.clone());
+        let (cluster, org) = (cluster.map_err(unclear)?, org.map_err(unclear)?);
+        let query = format!("?project_name={}&org_name={}", encode(project.map_err(unclear)?), encode(org));
+        match self.services.get(cluster) {
+            Some(Ok(service)) => Ok(Some((service, query))),
+            Some(Err(error)) => Err(error.clone()),
+            None => Ok(None),
+        }
+    }
 }
 
 impl Apolo {
@@ -317,32 +356,67 @@ impl Apolo {
         if requests.is_empty() {
             return Ok(());
         }
-        let directory = self.discover().await?;
-        let here = Here::find(&self.login, &directory);
-        let name = |address: &Address| Name::parse(&address.path).map(|name| name.within(&here));
-        let wanted = requests.iter().filter_map(|request| name(&request.address).ok()?.cluster);
-        let wanted: BTreeSet<String> = wanted.collect();
-        let services: BTreeMap<String, Result<Service, StoreError>> =
-            wanted.into_iter().map(|cluster| (cluster.clone(), self.service(&cluster, &directory))).collect();
-        let (services, here) = (&services, &here);
-        fetch_each(requests, name, |name| async move {
+        let known = &self.known(requests.iter().map(|request| &request.address)).await?;
+        fetch_each(requests, |address| known.name(address), |name| async move {
             let name = name.map_err(StoreError::Settings)?;
-            let cluster = name.cluster.as_ref().map_or_else(|| here.cluster.as_ref(), Ok);
-            let org = name.org.as_ref().map_or_else(|| here.org.as_ref(), Ok);
-            let project = name.project.as_ref().map_or_else(|| here.project.as_ref(), Ok);
-            let unclear = |why: &String| StoreError::Settings(why.clone());
-            let (cluster, org) = (cluster.map_err(unclear)?, org.map_err(unclear)?);
-            let project = project.map_err(unclear)?;
-            let service = match services.get(cluster) {
-                Some(Ok(service)) => service,
-                Some(Err(error)) => return Err(error.clone()),
-                None => return Ok(None),
-            };
-            let [key, project, org] = [&name.key, project, org].map(|part| encode(part));
-            let path = format!("{}/{key}?project_name={project}&org_name={org}", service.path);
-            self.get(&service.client, path, &name).await
+            let Some((service, query)) = known.place(&name)? else { return Ok(None) };
+            self.get(&service.client, format!("{}/{}{query}", service.path, encode(&name.key)), &name).await
         })
         .await
+    }
+
+    /// One list for each project, which has what this login may read and no values.
+    async fn list_for(&self, looks: &mut [Look]) -> Result<(), StoreError> {
+        if looks.is_empty() {
+            return Ok(());
+        }
+        let known = &self.known(looks.iter().map(|look| &look.address)).await?;
+        let project = |name: &Name| Name { key: String::new(), ..name.clone() };
+        let mut lists: BTreeMap<Name, OnceCell<BTreeSet<String>>> = BTreeMap::new();
+        for look in &mut *looks {
+            let Ok(name) = known.name(&look.address) else { continue };
+            let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "?".to_owned());
+            look.identity = format!(
+                "user {}, project {} of {} in {}",
+                self.user.as_deref().unwrap_or("unknown"),
+                part(&name.project),
+                part(&name.org),
+                part(&name.cluster)
+            );
+            lists.entry(project(&name)).or_default();
+        }
+        let lists = &lists;
+        look_each(looks, |address| known.name(address), |name| async move {
+            let name = name.map_err(StoreError::Settings)?;
+            let Some((service, query)) = known.place(&name)? else { return Ok(None) };
+            let Some(list) = lists.get(&project(&name)) else { return Ok(None) };
+            let keys = list.get_or_try_init(|| self.keys(service, query)).await?;
+            Ok(keys.contains(&name.key).then_some(Access::Readable))
+        })
+        .await
+    }
+
+    async fn known(&self, addresses: impl Iterator<Item = &Address>) -> Result<Known, StoreError> {
+        let directory = self.discover().await?;
+        let mut known = Known { here: Here::find(&self.login, &directory), services: BTreeMap::new() };
+        let wanted: BTreeSet<String> = addresses.filter_map(|address| known.name(address).ok()?.cluster).collect();
+        let service = |cluster: String| (cluster.clone(), self.service(&cluster, &directory));
+        known.services = wanted.into_iter().map(service).collect();
+        Ok(known)
+    }
+
+    /// Of the secrets of a project; it is empty, too, where this login may read none.
+    async fn keys(&self, service: &Service, query: String) -> Result<BTreeSet<String>, StoreError> {
+        let reply = service.client.send(&self.request(format!("{}{query}", service.path))).await?;
+        let origin = service.client.origin();
+        match reply.status {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED => return Err(self.not_let_in(origin)),
+            _ => return Err(service.client.refusal(&reply)),
+        }
+        let entries: Option<Vec<Object<'_>>> = serde_json::from_slice(&reply.body).ok();
+        let keys = entries.and_then(|entries| entries.iter().map(|entry| entry.get("key")).collect());
+        keys.ok_or_else(|| StoreError::Malformed(format!("{origin} does not answer as Apolo's secrets do, with a list")))
     }
 
     fn request(&self, path: String) -> net::Request {

@@ -4,8 +4,9 @@
 //! the secret has a schema or a provider. Where the settings are silent, the variables and the active
 //! profile of `cfy`, Cloudify's command line, speak.
 
-use super::remote::{credential, fetch_each, reach};
-use super::{Caps, Context, Form, Kind, Pending, Request, Setting, Settings, Store, StoreError};
+use super::object::Object;
+use super::remote::{credential, fetch_each, look_each, reach};
+use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Setting, Settings, Store, StoreError};
 use crate::environ::Environ;
 use crate::net::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use crate::net::{self, Base, Client, Reply, StatusCode, secret_header};
@@ -17,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
+use std::cell::RefCell;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -245,15 +247,20 @@ impl Store for Manager {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
         Box::pin(fetch_each(requests, |address| Rc::clone(&address.path), |key| self.fetch(key)))
     }
+
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        Box::pin(async move {
+            let identity = RefCell::default();
+            look_each(looks, |address| Rc::clone(&address.path), |key| self.look_at(key, &identity)).await?;
+            looks.iter_mut().for_each(|look| look.identity.clone_from(&identity.borrow()));
+            Ok(())
+        })
+    }
 }
 
 impl Manager {
     async fn fetch(&self, key: Rc<str>) -> Result<Option<Value>, StoreError> {
-        let (name, value) = self.login.clone();
-        let request = net::Request::get(format!("/api/{}/secrets/{}", self.api, net::encode(&key)))
-            .header(name, value)
-            .header(HeaderName::from_static("tenant"), self.tenant.clone());
-        let reply = self.client.send(&request).await?;
+        let reply = self.get(&key, "").await?;
         if reply.status != StatusCode::OK {
             return self.refused(&key, &reply).map_or(Ok(None), Err);
         }
@@ -264,11 +271,45 @@ impl Manager {
                  have it made visible",
                 self.client.origin()
             ))),
-            Err(NoSecret) => Err(StoreError::Malformed(format!(
-                "{} answered with something that is no secret; does `url` lead to a manager?",
-                self.client.origin()
-            ))),
+            Err(NoSecret) => Err(self.no_secret()),
         }
+    }
+
+    /// The metadata of a secret; who we are to the manager goes into `identity`.
+    async fn look_at(&self, key: Rc<str>, identity: &RefCell<String>) -> Result<Option<Access>, StoreError> {
+        let reply = self.get(&key, "?_skip_value=true").await?;
+        let header = |name| reply.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
+        let user = header("x-cloudify-audit-username");
+        let tenant = self.tenant.to_str().unwrap_or("unknown");
+        *identity.borrow_mut() = format!("user {user}, tenant {tenant}");
+        if reply.status != StatusCode::OK {
+            return self.refused(&key, &reply).map_or(Ok(None), Err);
+        }
+        let secret = Object::parse(&reply.body).filter(|secret| secret.get::<String>("key").as_deref() == Some(&*key));
+        let secret = secret.ok_or_else(|| self.no_secret())?;
+        let creator = secret.get::<String>("created_by").unwrap_or_default();
+        Ok(Some(if secret.get("is_hidden_value") == Some(true) && creator != user {
+            Access::Exists(format!("only `{creator}`, who made it, and administrators are given its value"))
+        } else if secret.get::<String>("provider_name").is_some() {
+            Access::Exists("its provider is asked only where the value is".to_owned())
+        } else {
+            Access::Readable
+        }))
+    }
+
+    async fn get(&self, key: &str, query: &str) -> Result<Reply, StoreError> {
+        let (name, value) = self.login.clone();
+        let request = net::Request::get(format!("/api/{}/secrets/{}{query}", self.api, net::encode(key)))
+            .header(name, value)
+            .header(HeaderName::from_static("tenant"), self.tenant.clone());
+        self.client.send(&request).await
+    }
+
+    fn no_secret(&self) -> StoreError {
+        StoreError::Malformed(format!(
+            "{} answered with something that is no secret; does `url` lead to a manager?",
+            self.client.origin()
+        ))
     }
 
     /// None: there is no such secret, or none that this user may know of.

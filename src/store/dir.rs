@@ -4,12 +4,13 @@
 //! followed: Kubernetes lays a volume out as links into a directory that it swaps.
 
 use super::buffer::{Buffer, LONGEST};
-use super::{Caps, Context, Form, Kind, Pending, Request, Settings, Store, StoreError, ready};
+use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError, ready};
 use crate::reference::Address;
 use crate::template::Value;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open as open_path, openat, readlinkat};
 use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -60,28 +61,48 @@ struct Dir {
 
 impl Store for Dir {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
-        ready(self.answer(requests))
+        ready(self.root().map(|root| {
+            for Request { address, answer, .. } in requests {
+                *answer = self.answer(&root, &address.path, |file| {
+                    read(file).map(|buffer| Value::Bytes(buffer.into_secret()))
+                });
+            }
+        }))
+    }
+
+    /// Opening a file tells whether it may be read.
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        ready(self.root().map(|root| {
+            for Look { address, identity, answer } in looks {
+                *identity = format!("uid {}", geteuid());
+                *answer = self.answer(&root, &address.path, |file| size(&file).map(|_| Access::Readable));
+            }
+        }))
     }
 }
 
 impl Dir {
     /// The directory is opened once: a batch is read from one directory, whatever is mounted or
     /// moved over it meanwhile.
-    fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
+    fn root(&self) -> Result<OwnedFd, StoreError> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let root = open_path(&self.path, flags, Mode::empty()).map_err(|errno| {
+        open_path(&self.path, flags, Mode::empty()).map_err(|errno| {
             let text = format!("the directory {}: {}; is `path` right?", self.path.display(), errno.desc());
             if errno == Errno::EACCES { StoreError::Denied(text) } else { StoreError::Unavailable(text) }
-        })?;
-        for request in requests {
-            let path = &request.address.path;
-            request.answer = match open_beneath(&root, path).and_then(read) {
-                Ok(buffer) => Some(Ok(Value::Bytes(buffer.into_secret()))),
-                Err(Failure::Os(Errno::ENOENT | Errno::ENOTDIR)) => None,
-                Err(failure) => Some(Err(self.explain(path, failure))),
-            };
+        })
+    }
+
+    fn answer<T>(
+        &self,
+        root: &OwnedFd,
+        path: &str,
+        of_file: impl FnOnce(OwnedFd) -> Result<T, Failure>,
+    ) -> Option<Result<T, StoreError>> {
+        match open_beneath(root, path).and_then(of_file) {
+            Ok(answer) => Some(Ok(answer)),
+            Err(Failure::Os(Errno::ENOENT | Errno::ENOTDIR)) => None,
+            Err(failure) => Some(Err(self.explain(path, failure))),
         }
-        Ok(())
     }
 
     fn explain(&self, path: &str, failure: Failure) -> StoreError {
@@ -173,13 +194,18 @@ fn push_names(ahead: &mut Vec<OsString>, path: &OsStr) {
     ahead.extend(names.rev().map(|name| OsStr::from_bytes(name).to_owned()));
 }
 
-fn read(file: OwnedFd) -> Result<Buffer, Failure> {
-    let stat = fstat(&file)?;
+/// Of a regular file, in bytes.
+fn size(file: &OwnedFd) -> Result<usize, Failure> {
+    let stat = fstat(file)?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err(Failure::NoFile);
     }
+    Ok(usize::try_from(stat.st_size).unwrap_or(0))
+}
+
+fn read(file: OwnedFd) -> Result<Buffer, Failure> {
+    let mut buffer = Buffer::new(size(&file)?);
     let mut file = File::from(file);
-    let mut buffer = Buffer::new(usize::try_from(stat.st_size).unwrap_or(0));
     loop {
         match buffer.read_from(&mut file) {
             Ok(0) => return Ok(buffer),

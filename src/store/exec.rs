@@ -6,7 +6,7 @@
 //! with poll: no runtime, no thread, no socket.
 
 use super::buffer::{Buffer, LONGEST};
-use super::{Caps, Context, Form, Kind, Pending, Request, Settings, Store, StoreError, ready};
+use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError, ready};
 use crate::reference::Address;
 use crate::sys::process;
 use crate::template::Value;
@@ -88,6 +88,15 @@ struct Exec {
 impl Store for Exec {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
         ready(self.answer(requests))
+    }
+
+    /// A helper can only be asked for the value, and nothing is started to look.
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        for look in looks {
+            let why = format!("`{}` can only be asked for the value itself", self.program);
+            look.answer = Some(Ok(Access::Unknown(why)));
+        }
+        ready(Ok(()))
     }
 }
 

@@ -24,6 +24,25 @@ pub(crate) trait Store {
     /// Answers every request it can. Err: the whole store failed. A request that is left without an
     /// answer does not exist.
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a>;
+
+    /// Says of each secret whether it is there and may be read, for `check --online`. As for
+    /// [`Store::resolve`]: one that is left without an answer does not exist, and errors are those
+    /// that a launch would meet.
+    ///
+    /// This default asks for the values, as a launch does, and drops them: right for kinds whose
+    /// values are on this machine, or whose system has no other way. A kind whose system can tell
+    /// without giving the value (a list, metadata) has its own, which must never ask for one.
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        Box::pin(async move {
+            let request = |look: &Look| Request { address: look.address.clone(), random: None, answer: None };
+            let mut requests: Vec<Request> = looks.iter().map(request).collect();
+            self.resolve(&mut requests).await?;
+            for (look, request) in looks.iter_mut().zip(requests) {
+                look.answer = request.answer.map(|answer| answer.map(|_| Access::Readable));
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Local kinds are ready at once; only remote ones need a runtime.
@@ -39,6 +58,28 @@ pub(crate) struct Request {
     /// `pods:random:N`: made with this length where it does not exist yet.
     pub(crate) random: Option<usize>,
     pub(crate) answer: Option<Result<Value, StoreError>>,
+}
+
+/// One secret that is looked for without its value, and what the store says of it.
+pub(crate) struct Look {
+    pub(crate) address: Address,
+    /// Who the store takes us for, or what it lets us see, in its own words: `user alice, tenant
+    /// dev`. Empty where nobody is asked who they are.
+    pub(crate) identity: String,
+    pub(crate) answer: Option<Result<Access, StoreError>>,
+}
+
+/// What is known of a secret that is there, or may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Readable,
+    /// A launch would make it.
+    Made,
+    /// It is there; why only reading it tells whether we may.
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote kinds have such secrets"))]
+    Exists(String),
+    /// Why only reading it tells anything.
+    Unknown(String),
 }
 
 /// One kind of store, as planning, `stores` and the man page see it.
@@ -191,6 +232,11 @@ pub(crate) struct Context<'a> {
     /// How often a request over a network is made again.
     pub(crate) retries: u32,
 }
+
+/// The kind whose pods `--pod` names.
+pub(crate) const PODS: &str = "tapis";
+/// A setting that nobody writes: the id of the pod that is launched, on the store that it came from.
+pub(crate) const POD: &str = "pod";
 
 /// Declares each store's module and puts its `KIND` into the table.
 macro_rules! stores {

@@ -21,6 +21,11 @@ impl<'j> Object<'j> {
     pub(super) fn get<T: Deserialize<'j>>(&self, name: &str) -> Option<T> {
         serde_json::from_str(self.0.get(name)?.get()).ok()
     }
+
+    /// All members, sorted by name, as they are written.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &'j RawValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), *value))
+    }
 }
 
 impl<'j> Deserialize<'j> for Object<'j> {

@@ -6,7 +6,7 @@
 
 use super::object::Object;
 use super::remote::{credential, reach};
-use super::{Caps, Context, Form, Kind, Pending, Request, Settings, Store, StoreError};
+use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError};
 use crate::environ::Environ;
 use crate::net::header::{AUTHORIZATION, HeaderValue};
 use crate::net::{self, Client, StatusCode, encode, secret_header};
@@ -154,6 +154,11 @@ impl Store for Qovery {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
         Box::pin(self.answer(requests))
     }
+
+    /// By the one list that there is: it holds plain values whoever asks, and no secret ones.
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        Box::pin(self.look_at(looks))
+    }
 }
 
 impl Qovery {
@@ -167,12 +172,31 @@ impl Qovery {
         // All that a workload can see is in its environment since it was deployed.
         let Some(api) = self.api.as_ref().filter(|_| !is_all_here) else { return Ok(()) };
         let reply = api.list().await?;
-        let list = Object::parse(&reply.body);
-        let Some(list) = list.and_then(|list| list.get::<Vec<Object<'_>>>("results")) else {
-            return Err(api.unexpected());
-        };
+        let list = api.variables(&reply)?;
         for request in requests.iter_mut().filter(|request| request.answer.is_none()) {
             request.answer = api.find(&request.address.path, &list).transpose();
+        }
+        Ok(())
+    }
+
+    async fn look_at(&self, looks: &mut [Look]) -> Result<(), StoreError> {
+        let mut elsewhere = Vec::new();
+        for look in looks {
+            match self.workload.as_ref().and_then(|environ| environ.get(&look.address.path)) {
+                Some(_) => {
+                    "the environment of this workload".clone_into(&mut look.identity);
+                    look.answer = Some(Ok(Access::Readable));
+                }
+                None => elsewhere.push(look),
+            }
+        }
+        let Some(api) = self.api.as_ref().filter(|_| !elsewhere.is_empty()) else { return Ok(()) };
+        let reply = api.list().await?;
+        let list = api.variables(&reply)?;
+        for look in elsewhere {
+            look.identity = format!("{} {}", api.place.scope.to_ascii_lowercase(), api.place.id);
+            let found = api.find(&look.address.path, &list).transpose();
+            look.answer = found.map(|found| found.map(|_| Access::Readable));
         }
         Ok(())
     }
@@ -196,6 +220,11 @@ impl Api {
             }
             _ => Err(self.client.refusal(&reply)),
         }
+    }
+
+    fn variables<'r>(&self, reply: &'r net::Reply) -> Result<Vec<Object<'r>>, StoreError> {
+        let list = Object::parse(&reply.body).and_then(|list| list.get("results"));
+        list.ok_or_else(|| self.unexpected())
     }
 
     fn unexpected(&self) -> StoreError {

@@ -1,7 +1,7 @@
 //! What every kind of store over a network has: the settings that say how to reach it, its login,
 //! and asking for many secrets at once.
 
-use super::{Context, Credential, Form, Request, Settings, StoreError};
+use super::{Access, Context, Credential, Form, Look, Request, Settings, StoreError};
 use crate::environ::Environ;
 use crate::net::{Base, Deadline, Identity, Origin, Proxy, Reach, Roots, each};
 use crate::reference::Address;
@@ -160,11 +160,47 @@ where
     F: Future<Output = Result<Option<Value>, StoreError>>,
 {
     let keys: Vec<K> = requests.iter().map(|request| key(&request.address)).collect();
+    let answers = ask_each(&keys, fetch).await?;
+    for (request, key) in requests.iter_mut().zip(keys) {
+        request.answer = match answers.get(&key) {
+            None | Some(Ok(None)) => None,
+            Some(Ok(Some(value))) => Some(Ok(value.share())),
+            Some(Err(error)) => Some(Err(error.clone())),
+        };
+    }
+    Ok(())
+}
+
+/// The same for what is only looked at.
+pub(super) async fn look_each<K: Ord + Clone, F>(
+    looks: &mut [Look],
+    key: impl Fn(&Address) -> K,
+    look: impl Fn(K) -> F,
+) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<Option<Access>, StoreError>>,
+{
+    let keys: Vec<K> = looks.iter().map(|look| key(&look.address)).collect();
+    let answers = ask_each(&keys, look).await?;
+    for (look, key) in looks.iter_mut().zip(keys) {
+        look.answer = answers.get(&key).and_then(|answer| answer.clone().transpose());
+    }
+    Ok(())
+}
+
+/// The answer for each distinct key, many asked for at the same time.
+async fn ask_each<K: Ord + Clone, T, F>(
+    keys: &[K],
+    ask: impl Fn(K) -> F,
+) -> Result<BTreeMap<K, Result<Option<T>, StoreError>>, StoreError>
+where
+    F: Future<Output = Result<Option<T>, StoreError>>,
+{
     let answers: RefCell<BTreeMap<K, _>> = RefCell::new(keys.iter().map(|key| (key.clone(), Ok(None))).collect());
     let distinct: Vec<K> = answers.borrow().keys().cloned().collect();
-    let (fetch, filled) = (&fetch, &answers);
+    let (ask, filled) = (&ask, &answers);
     each(distinct, |key| async move {
-        let answer = fetch(key.clone()).await;
+        let answer = ask(key.clone()).await;
         filled.borrow_mut().insert(key, answer);
     })
     .await;
@@ -176,14 +212,7 @@ where
     {
         return Err(first.clone());
     }
-    for (request, key) in requests.iter_mut().zip(keys) {
-        request.answer = match answers.get(&key) {
-            None | Some(Ok(None)) => None,
-            Some(Ok(Some(value))) => Some(Ok(value.share())),
-            Some(Err(error)) => Some(Err(error.clone())),
-        };
-    }
-    Ok(())
+    Ok(answers)
 }
 
 #[cfg(test)]

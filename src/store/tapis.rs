@@ -3,10 +3,15 @@
 //! The service has no 401: whatever it dislikes is 400, so the token's own claims tell one that has
 //! expired from a user who may not. It has no way to share a secret, and a secret of somebody else is
 //! never asked for, whoever is written in the reference. No text of a reply gets into a message.
+//! `pod.rs` has what is about pods.
+
+mod pod;
+
+pub(crate) use pod::definition;
 
 use super::object::Object;
-use super::remote::{credential, fetch_each, reach, read_credential};
-use super::{Caps, Context, Credential, Form, Kind, Pending, Request, Settings, Store, StoreError};
+use super::remote::{credential, fetch_each, look_each, reach, read_credential};
+use super::{Access, Caps, Context, Credential, Form, Kind, Look, POD, Pending, Request, Settings, Store, StoreError};
 use crate::environ::Environ;
 use crate::net::header::{HeaderName, HeaderValue};
 use crate::net::{self, Base, Client, Method, Mutex, Reply, StatusCode, encode, secret_header};
@@ -30,6 +35,7 @@ pub(crate) static KIND: Kind = Kind {
         ("user", Form::Text),
         ("password", Form::Credential),
         ("tenant", Form::Text),
+        ("pods_admin", Form::Flag),
     ],
     credential_variables: &[TOKENS[0], TOKENS[1], TOKENS[2], PASSWORD],
     without_settings: |environ| {
@@ -89,6 +95,10 @@ struct Tapis {
     login: Login,
     /// That the token has to be of.
     tenant: Option<String>,
+    /// Whether pods are asked for with the powers of the role pods_admin.
+    pods_admin: bool,
+    /// The pod that is launched with those powers, and so may have what only pods are given.
+    pod: Option<pod::Pod>,
 }
 
 enum Login {
@@ -111,13 +121,37 @@ impl Store for Tapis {
                 return Ok(());
             }
             let user = self.user().await?;
-            let wanted = |address: &Address| {
-                let (owner, name) = parts(&address.path);
-                (owner.filter(|owner| user.as_deref() != Some(*owner)).map(str::to_owned), name.to_owned())
-            };
-            fetch_each(requests, wanted, |wanted| self.fetch(wanted, user.as_deref())).await
+            let user = user.as_deref();
+            fetch_each(requests, |address| wanted(address, user), |wanted| self.fetch(wanted, user)).await
         })
     }
+
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        Box::pin(async move {
+            if looks.is_empty() {
+                return Ok(());
+            }
+            let user = self.user().await?;
+            let user = user.as_deref();
+            let identity = self.identity().await?;
+            looks.iter_mut().for_each(|look| look.identity.clone_from(&identity));
+            look_each(looks, |address| wanted(address, user), |wanted| self.look_at(wanted, user)).await
+        })
+    }
+}
+
+/// What an address means to a token of this user.
+fn wanted(address: &Address, user: Option<&str>) -> Wanted {
+    let (owner, name) = parts(&address.path);
+    (owner.filter(|owner| user != Some(*owner)).map(str::to_owned), name.to_owned())
+}
+
+/// The name of a secret that may be the user's own; nothing else is asked for.
+fn own((owner, name): Wanted, user: Option<&str>) -> Result<String, StoreError> {
+    let Some(owner) = owner else { return Ok(name) };
+    let us = user.map_or("of nobody it names".into(), |user| format!("`{user}`'s"));
+    let text = format!("`{name}` is written as `{owner}`'s and the token is {us}; each reads their own");
+    Err(StoreError::Denied(text))
 }
 
 impl Tapis {
@@ -127,10 +161,13 @@ impl Tapis {
         if let Some(before) = reach.base.path.strip_suffix("/v3") {
             reach.base.path = before.trim_end_matches('/').to_owned();
         }
+        let pods_admin = settings.flag("pods_admin");
         Ok(Self {
             client: Client::new(reach)?,
             login: login(settings, context.environ)?,
             tenant: settings.text("tenant").map(str::to_owned),
+            pods_admin,
+            pod: settings.text(POD).filter(|_| pods_admin).map(pod::Pod::new),
         })
     }
 
@@ -146,6 +183,16 @@ impl Tapis {
             return Err(StoreError::Unauthenticated(text));
         }
         Ok(claims.and_then(|claims| claims.user.clone()))
+    }
+
+    /// Who the token makes us, in words.
+    async fn identity(&self) -> Result<String, StoreError> {
+        let token = self.token().await?;
+        let claims = token.claims.as_ref();
+        let claim = |text: fn(&Claims) -> &Option<String>| {
+            claims.and_then(|claims| text(claims).as_deref()).unwrap_or("unknown").to_owned()
+        };
+        Ok(format!("user {}, tenant {}", claim(|claims| &claims.user), claim(|claims| &claims.tenant)))
     }
 
     async fn token(&self) -> Result<Rc<Token>, StoreError> {
@@ -185,78 +232,108 @@ impl Tapis {
         }
     }
 
-    async fn fetch(&self, (owner, name): Wanted, user: Option<&str>) -> Result<Option<Value>, StoreError> {
-        if let Some(owner) = owner {
-            let us = user.map_or("of nobody it names".into(), |user| format!("`{user}`'s"));
-            let text = format!("`{name}` is written as `{owner}`'s and the token is {us}; each reads their own");
-            return Err(StoreError::Denied(text));
-        }
+    /// Asks with a good token, and once more where that came to its end on the way.
+    async fn ask<T>(&self, ask: impl AsyncFn(&Token) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let token = self.token().await?;
-        match self.value(&name, &token).await {
-            // It came to its end on the way.
+        match ask(&token).await {
             Err(StoreError::Unauthenticated(_))
                 if token.is_ending() && matches!(self.login, Login::Password { .. }) =>
             {
-                self.value(&name, &*self.token().await?).await
+                ask(&*self.token().await?).await
             }
             answer => answer,
         }
     }
 
-    async fn value(&self, name: &str, token: &Token) -> Result<Option<Value>, StoreError> {
-        let reply = self.get(&format!("{}/value", encode(name)), token).await?;
+    async fn fetch(&self, wanted: Wanted, user: Option<&str>) -> Result<Option<Value>, StoreError> {
+        let name = own(wanted, user)?;
+        self.ask(async |token| self.value(&name, user, token).await).await
+    }
+
+    async fn value(&self, name: &str, user: Option<&str>, token: &Token) -> Result<Option<Value>, StoreError> {
+        let reply = self.get(&format!("secrets/{}/value", encode(name)), token).await?;
         match (reply.status, Envelope::read(&reply)) {
             (StatusCode::OK, Some(Envelope { result: Some(result), is_success: true, .. })) => {
                 let value: String = result.get("secret_value").ok_or_else(|| self.senseless(&reply))?;
                 Ok(Some(Value::Bytes(Secret::from(value))))
             }
-            (StatusCode::OK, _) => Err(self.senseless(&reply)),
-            // Without the envelope it is not the service that knows no such thing.
-            (StatusCode::NOT_FOUND, Some(_)) => Ok(None),
-            (StatusCode::FORBIDDEN, Some(_)) => Err(self.why_forbidden(name, token).await),
-            (StatusCode::BAD_REQUEST, Some(envelope)) => Err(self.why_refused(name, token, &envelope)),
-            _ => Err(self.client.refusal(&reply)),
+            (StatusCode::FORBIDDEN, Some(_)) if self.is_hidden(name, token).await => match &self.pod {
+                Some(pod) => self.reveal(pod, name, user, token).await.map(Value::Bytes).map(Some),
+                None => Err(hidden(name)),
+            },
+            _ => self.refused(&reply, token, self.denied(name, token)),
         }
     }
 
+    /// Whether there is such a secret, and whether its value would be given, by its metadata.
+    async fn look_at(&self, wanted: Wanted, user: Option<&str>) -> Result<Option<Access>, StoreError> {
+        let name = &own(wanted, user)?;
+        self.ask(async |token| {
+            let reply = self.get(&format!("secrets/{}", encode(name)), token).await?;
+            let Some(Envelope { result: Some(metadata), is_success: true, .. }) =
+                Envelope::read(&reply).filter(|_| reply.status == StatusCode::OK)
+            else {
+                return self.refused(&reply, token, self.denied(name, token));
+            };
+            match (metadata.get("readable").ok_or_else(|| self.senseless(&reply))?, &self.pod) {
+                (false, None) => return Err(hidden(name)),
+                (false, Some(pod)) => self.entry(pod, name, user, token).await.map(drop)?,
+                (true, _) => {}
+            }
+            let creator: Option<String> = metadata.get("added_by");
+            Ok(Some(match creator {
+                Some(creator) if user.is_some_and(|user| user != creator) => Access::Exists(format!(
+                    "`{creator}` made it, and only its value tells whether that was shared"
+                )),
+                _ => Access::Readable,
+            }))
+        })
+        .await
+    }
+
+    /// What an answer that is not the one wanted means. None: there is no such thing.
+    fn refused<T>(&self, reply: &Reply, token: &Token, denied: StoreError) -> Result<Option<T>, StoreError> {
+        match (reply.status, Envelope::read(reply)) {
+            (StatusCode::OK, _) => Err(self.senseless(reply)),
+            // Without the envelope it is not the service that knows no such thing.
+            (StatusCode::NOT_FOUND, Some(_)) => Ok(None),
+            (StatusCode::FORBIDDEN, Some(_)) => Err(denied),
+            (StatusCode::BAD_REQUEST, Some(envelope)) => Err(self.why_refused(token, &envelope).unwrap_or(denied)),
+            _ => Err(self.client.refusal(reply)),
+        }
+    }
+
+    /// A path of the Pods service.
     async fn get(&self, path: &str, token: &Token) -> Result<Reply, StoreError> {
-        let request = net::Request::get(format!("/v3/pods/secrets/{path}"));
-        self.client.send(&request.header(TOKEN_HEADER, token.header.clone())).await
+        self.client.send(&request(path, token)).await
     }
 
     /// A secret that only pods are given, or one that this user may not read: its metadata tells.
-    async fn why_forbidden(&self, name: &str, token: &Token) -> StoreError {
-        let reply = self.get(&encode(name), token).await;
+    async fn is_hidden(&self, name: &str, token: &Token) -> bool {
+        let reply = self.get(&format!("secrets/{}", encode(name)), token).await;
         let envelope = reply.as_ref().ok().and_then(Envelope::read);
-        let readable = envelope.and_then(|envelope| envelope.result?.get("readable"));
-        if readable == Some(false) {
-            return StoreError::NotReadable(format!(
-                "`{name}` has `readable` false, so Tapis gives its value to pods alone, not even to its owner; create \
-                 it anew as readable"
-            ));
-        }
-        self.denied(name, token)
+        envelope.and_then(|envelope| envelope.result?.get("readable")) == Some(false)
     }
 
-    fn why_refused(&self, name: &str, token: &Token, envelope: &Envelope<'_>) -> StoreError {
+    /// Why a token was not taken; None where it was, and its user may not.
+    fn why_refused(&self, token: &Token, envelope: &Envelope<'_>) -> Option<StoreError> {
         let origin = self.client.origin();
         let Some(claims) = &token.claims else {
             let text = format!("{origin} refused the token, which is no JSON Web Token; is all of it there?");
-            return StoreError::Unauthenticated(text);
+            return Some(StoreError::Unauthenticated(text));
         };
         if let Some(since) = claims.expired_since() {
             let text = format!("{origin} refused the token, which expired {} s ago; get a new one", since.as_secs());
-            return StoreError::Unauthenticated(text);
+            return Some(StoreError::Unauthenticated(text));
         }
         // Where the claims look well, or the clocks differ, the message has the only other hint.
-        if envelope.message.to_lowercase().contains("token") {
+        envelope.message.to_lowercase().contains("token").then(|| {
             let tenant = claims.tenant.as_deref().unwrap_or("none");
-            return StoreError::Unauthenticated(format!(
+            StoreError::Unauthenticated(format!(
                 "{origin} refused the token; is it for this server (its tenant is `{tenant}`), and is the time of this \
                  machine right?"
-            ));
-        }
-        self.denied(name, token)
+            ))
+        })
     }
 
     fn denied(&self, name: &str, token: &Token) -> StoreError {
@@ -281,6 +358,17 @@ impl Tapis {
             )),
         }
     }
+}
+
+fn request(path: &str, token: &Token) -> net::Request {
+    net::Request::get(format!("/v3/pods/{path}")).header(TOKEN_HEADER, token.header.clone())
+}
+
+fn hidden(name: &str) -> StoreError {
+    StoreError::NotReadable(format!(
+        "`{name}` has `readable` false, so Tapis gives its value to pods alone, not even to its owner; create it anew as \
+         readable"
+    ))
 }
 
 fn base_url(settings: &Settings, environ: &Environ) -> Result<String, StoreError> {

@@ -83,7 +83,7 @@ pub(crate) fn lint(definition: &Definition, actor: Option<&str>) -> (Vec<TapisEr
     let plan = plan_pod(definition, actor);
     let mut errors = plan.errors;
     errors.extend(rules::map_keys(&definition.secret_map).err());
-    if let Some(stack) = definition.pod.as_ref().and_then(|pod| pod.stack.as_ref()?.secret_map.as_ref()) {
+    if let Some(stack) = definition.pod.as_ref().and_then(|pod| pod.stack.as_ref()) {
         errors.extend(actor.into_iter().flat_map(|actor| validate_secret_map_ownership(stack, actor)));
     }
     let mut warnings = plan.warnings;

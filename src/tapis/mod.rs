@@ -14,15 +14,12 @@ pub(crate) mod steps;
 pub(crate) use lint::Warning;
 pub(crate) use steps::plan_pod;
 
+use crate::spec;
 use grammar::FormError;
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// Names and texts, in the order of the configuration.
 pub(crate) type Map = Vec<(String, String)>;
-
-/// The scalars of a network, as text; one that is null has no value.
-pub(crate) type Fields = Vec<(String, Option<String>)>;
 
 /// What a configuration says about a pod, all layers laid over one another.
 #[derive(Debug, Default)]
@@ -37,19 +34,12 @@ pub(crate) struct Definition {
 
 #[derive(Debug, Default)]
 pub(crate) struct Pod {
-    pub(crate) id: Option<String>,
-    pub(crate) networking: BTreeMap<String, Fields>,
-    /// None: the pod is in no stack, and references to one stay text.
-    pub(crate) stack: Option<Stack>,
+    /// Where it is in no stack, references to one stay text.
+    pub(crate) facts: spec::Pod,
+    /// The secret_map of its stack. None: no stack of that id is known.
+    pub(crate) stack: Option<Map>,
     /// What the service stored for the pod before; it stands for a random password of the same key.
     pub(crate) stored: Map,
-}
-
-#[derive(Debug)]
-pub(crate) struct Stack {
-    pub(crate) id: String,
-    /// None: no stack of that id is known.
-    pub(crate) secret_map: Option<Map>,
 }
 
 /// Why Tapis starts nothing. It shows names, descriptions and owners, never a value.

@@ -6,8 +6,9 @@
 //! never becomes text here, so that nothing in it is ever taken for a reference.
 
 use super::grammar::{self, Form, NetworkReference};
-use super::{Definition, Fields, Map, Pod, TapisError, Warning};
+use super::{Definition, Map, Pod, TapisError, Warning};
 use crate::reference::{Address, Body, Hole};
+use crate::spec::Fields;
 use crate::template::Template;
 use std::collections::BTreeSet;
 
@@ -147,7 +148,7 @@ fn networking(key: &str, text: &mut String, pod: &Pod, errors: &mut Vec<TapisErr
     };
     let owned = || key.to_owned();
     if text.contains("${pods:pod_id}") {
-        let id = pod.id.as_deref().filter(|id| !id.is_empty());
+        let id = pod.facts.id.as_deref().filter(|id| !id.is_empty());
         fill(text, "${pods:pod_id}", id.ok_or_else(|| TapisError::NoPodId { key: owned() }));
     }
     let url = || {
@@ -191,7 +192,7 @@ fn network_field<'p>(key: &str, pod: &'p Pod, reference: &NetworkReference<'_>) 
 impl Pod {
     /// One that says nothing is none.
     fn network(&self, name: &str) -> Option<&Fields> {
-        self.networking.get(name).filter(|fields| !fields.is_empty())
+        self.facts.networking.get(name).filter(|fields| !fields.is_empty())
     }
 
     fn field(&self, network: &str, name: &str) -> Option<&str> {
@@ -210,7 +211,7 @@ fn tapis_url<'u>(key: &str, url: &'u str) -> Result<&'u str, TapisError> {
 /// `${stack:secrets:KEY}` of a pod in a stack: an entry of the stack's own secret_map, which is
 /// resolved like a pod's but without facts of a pod.
 fn resolve_stack_secrets(drafts: &mut [(String, Draft)], pod: &Pod, actor: Option<&str>, plan: &mut PodPlan) {
-    let Some(stack) = &pod.stack else {
+    let Some(stack) = &pod.facts.stack else {
         return;
     };
     let mut wanted = Vec::new();
@@ -222,8 +223,8 @@ fn resolve_stack_secrets(drafts: &mut [(String, Draft)], pod: &Pod, actor: Optio
     if wanted.is_empty() {
         return;
     }
-    let Some(map) = &stack.secret_map else {
-        return plan.errors.push(TapisError::StackNotFound { stack: stack.id.clone() });
+    let Some(map) = &pod.stack else {
+        return plan.errors.push(TapisError::StackNotFound { stack: stack.clone() });
     };
     let map: Map = map.iter().filter(|(key, _)| wanted.contains(key)).cloned().collect();
     for (key, draft) in resolve_random_passwords(&map, &Map::new(), &mut plan.errors) {
@@ -248,8 +249,8 @@ fn resolve_stack_secrets(drafts: &mut [(String, Draft)], pod: &Pod, actor: Optio
 
 #[cfg(test)]
 mod tests {
-    use super::super::Stack;
     use super::*;
+    use crate::spec;
     use crate::template::Part;
 
     fn map<const N: usize>(members: [(&str, &str); N]) -> Map {
@@ -266,11 +267,9 @@ mod tests {
 
     #[test]
     fn values_of_a_stack_are_never_scanned() {
-        let stack = Stack {
-            id: "s".into(),
-            secret_map: Some(map([("K", "secret:db"), ("P", "${pods:random:9}"), ("UNUSED", "${:?x}")])),
-        };
-        let pod = Pod { stack: Some(stack), ..Pod::default() };
+        let facts = spec::Pod { stack: Some("s".into()), ..spec::Pod::default() };
+        let stack = map([("K", "secret:db"), ("P", "${pods:random:9}"), ("UNUSED", "${:?x}")]);
+        let pod = Pod { facts, stack: Some(stack), stored: Map::new() };
         let entries = map([("A", "${${stack:secrets:K}}"), ("B", "${stack:secrets:P}${stack:secrets:NO}")]);
         let plan = plan_secret_map(&entries, Some("amy"), Some(&pod));
         assert_eq!(plan.errors, [TapisError::StackKeyUnknown { key: "NO".into() }]);

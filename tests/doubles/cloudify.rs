@@ -231,7 +231,7 @@ fn routed(state: &mut State, request: &Request, method: &mut &str) -> Answered {
         _ => return Err(html(404)),
     };
     let caller = enter(request, user, role, home, action)?;
-    match (verb, route) {
+    let done = match (verb, route) {
         ("GET", ["secrets"]) => list(state, &caller, request),
         (_, ["searches", ..]) => search(state, &caller, request),
         (_, ["secrets", "share", "export"]) => export(state, &caller, request),
@@ -242,7 +242,11 @@ fn routed(state: &mut State, request: &Request, method: &mut &str) -> Answered {
         ("PATCH", [_, key, _]) => widen(state, &caller, key, request),
         ("DELETE", [_, key]) => delete(state, &caller, key),
         _ => tokens(state, &caller, request),
-    }
+    };
+    let audited = |reply: Reply| {
+        reply.with("x-cloudify-audit-username", &caller.user).with("x-cloudify-audit-tenant", &caller.tenant)
+    };
+    done.map(audited).map_err(audited)
 }
 
 fn authenticate(state: &State, request: &Request, method: &mut &str) -> Result<(String, Role, &'static str), Reply> {

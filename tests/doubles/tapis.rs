@@ -572,14 +572,11 @@ fn derived(state: &State, caller: &Caller, id: &str, request: &Request) -> Answe
     let pod = &state.pods[id];
     let mut shown = pod.definition.clone();
     merge(&mut shown, &pod.template);
-    if !flag(request, "include_configs") {
-        hide_configs(&mut shown);
-    }
     let mut metadata = json!({});
-    if resolve {
+    if resolve || reveal {
         let mut errors = Vec::new();
         let entries = shown["secret_map"].as_object().cloned().unwrap_or_default();
-        let resolved: Map<String, Json> = entries
+        let values: Map<String, Json> = entries
             .into_iter()
             .filter_map(|(key, value)| match resolved(state, caller, value.as_str()?, reveal) {
                 Ok(value) => Some((key, json!(value))),
@@ -589,10 +586,35 @@ fn derived(state: &State, caller: &Caller, id: &str, request: &Request) -> Answe
                 }
             })
             .collect();
-        shown["secret_map"] = resolved.into();
-        metadata["secret_resolution_errors"] = json!(errors);
+        // Where nothing could be resolved, all of it stays as it was.
+        if !values.is_empty() {
+            inject(&mut shown, &values);
+            shown["secret_map"] = values.into();
+        }
+        if resolve {
+            metadata["secrets_resolved"] = json!(true);
+            metadata["secret_resolution_errors"] = json!(errors);
+        }
+    }
+    if !flag(request, "include_configs") {
+        hide_configs(&mut shown);
     }
     Ok(envelope(200, json!(text("POD")), shown, metadata))
+}
+
+/// The values into variables and configs.
+fn inject(pod: &mut Json, values: &Map<String, Json>) {
+    let fill = |text: &mut Json| {
+        for (key, value) in values {
+            let filled = text
+                .as_str()
+                .map(|text| text.replace(&format!("${{pods:secrets:{key}}}"), value.as_str().unwrap_or_default()));
+            *text = filled.map_or_else(|| text.take(), Json::String);
+        }
+    };
+    pod["environment_variables"].as_object_mut().into_iter().flat_map(Map::values_mut).for_each(fill);
+    let mounts = pod["volume_mounts"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    mounts.filter_map(|mount| mount.get_mut("config_content")).for_each(fill);
 }
 
 /// One entry of a secret_map. The caller must own what it names.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules from the bottom up; one may use those before it.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "sys",
     "users",
     "environ",
@@ -20,6 +20,7 @@ const ORDER: [&str; 22] = [
     "tapis",
     "plan",
     "resolve",
+    "pod",
     "inject",
     "launch",
     "manage",

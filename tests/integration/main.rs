@@ -25,6 +25,8 @@ mod leaks;
 #[cfg(feature = "local")]
 mod local;
 mod look;
+#[cfg(feature = "remote")]
+mod pod;
 mod properties;
 mod qovery;
 mod readme;
