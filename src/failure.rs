@@ -151,18 +151,21 @@ impl fmt::Display for StoreError {
 pub(crate) struct Layer {
     /// `inject.json`, `-e`, `environment`.
     pub(crate) name: String,
-    /// What line and column are counted in; empty where nobody sees it.
+    /// What line and column are counted in.
     pub(crate) text: Vec<u8>,
+    /// It is a text that people can look into.
+    is_seen: bool,
     marks: OnceCell<Vec<Mark>>,
 }
 
 impl Layer {
     pub(crate) fn new(name: String, text: Vec<u8>) -> Self {
-        Self { name, text, marks: OnceCell::new() }
+        Self { name, text, is_seen: true, marks: OnceCell::new() }
     }
 
+    /// One whose places have no line and column.
     pub(crate) fn named(name: &str) -> Self {
-        Self::new(name.to_owned(), Vec::new())
+        Self { is_seen: false, ..Self::new(name.to_owned(), Vec::new()) }
     }
 
     /// Line and column of a byte, from 1; the column counts characters.
@@ -239,7 +242,7 @@ impl Place {
 
     /// As [`Layer::line_column`].
     pub(crate) fn line_column(&self) -> Option<(usize, usize)> {
-        self.at.filter(|_| !self.layer.text.is_empty()).map(|at| self.layer.line_column(at))
+        self.at.filter(|_| self.layer.is_seen).map(|at| self.layer.line_column(at))
     }
 
     /// `inject.json:4:20`.

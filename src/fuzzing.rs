@@ -39,7 +39,8 @@ pub fn configuration(input: &[u8]) {
             let warnings = report::check::warnings(&spec, dialect);
             let environ = Environ::new(vec![c"PATH=/usr/bin:/bin", c"SET=$<pods:secrets:A>", c"NO_VALUE"]);
             let planned = plan::build(&spec, &options(dialect), &environ);
-            let report = report::check::report_json(&planned, &warnings);
+            let failures = planned.as_ref().err().map_or(&[][..], |stop| &stop.failures);
+            let report = report::check::report_json(failures, &warnings, None);
             serde_json::from_str::<serde_json::Value>(&report).unwrap();
             if let Ok(plan) = planned {
                 report::check::more_warnings(&plan);

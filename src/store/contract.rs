@@ -3,7 +3,7 @@
 //! A kind brings a [`Fixture`] from its own file; the `stores!` table collects them, so a kind
 //! without one does not compile under test.
 
-use super::{Context, FIXTURES, KINDS, Kind, Pending, Request, Settings, Store, StoreError};
+use super::{Access, Context, FIXTURES, KINDS, Kind, Look, Pending, Request, Settings, Store, StoreError};
 use crate::environ::Environ;
 use crate::net;
 use crate::reference::Address;
@@ -191,6 +191,30 @@ fn a_secret_that_is_not_there_has_no_value() {
 #[test]
 fn no_request_is_no_failure() {
     each(|_, _, store, _| assert!(answers(store, &[]).is_empty()));
+    each(|_, _, store, _| finish(store.look(&mut [])).unwrap());
+}
+
+#[test]
+fn looking_finds_what_asking_would() {
+    each(|kind, fixture, store, secrets| {
+        let look = |path: &str| {
+            let mut look = [Look { address: request(path).address, identity: String::new(), answer: None }];
+            finish(store.look(&mut look)).unwrap();
+            look.into_iter().next().unwrap().answer
+        };
+        for (name, _) in secrets {
+            let answer = look(name);
+            assert!(
+                matches!(answer, Some(Ok(Access::Readable | Access::Unknown(_)))),
+                "{}:{name}: {answer:?}",
+                kind.name
+            );
+        }
+        let absent = look("absent");
+        let is_told =
+            if fixture.tells_absence { absent.is_none() } else { !matches!(absent, Some(Ok(Access::Readable))) };
+        assert!(is_told, "{}: {absent:?}", kind.name);
+    });
 }
 
 #[test]

@@ -336,7 +336,7 @@ mod tests {
         }
         for (path, says) in [("nowhere", "No such file"), ("outside", "Not a directory")] {
             let path = home.path().join(path);
-            let failure = Dir { path: path.clone() }.answer(&mut [request("a")]).unwrap_err();
+            let failure = Dir { path: path.clone() }.root().unwrap_err();
             let StoreError::Unavailable(text) = &failure else { panic!("{failure}") };
             assert!(text.contains(path.to_str().unwrap()) && text.contains(says), "{text}");
         }

@@ -26,6 +26,8 @@ mod leaks;
 mod local;
 mod look;
 #[cfg(feature = "remote")]
+mod online;
+#[cfg(feature = "remote")]
 mod pod;
 mod properties;
 mod qovery;

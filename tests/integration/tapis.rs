@@ -218,7 +218,7 @@ fn settings_that_do_not_say_enough_say_what_is_missing() {
             json!({ "kind": "tapis", "url": "http://tapis.example" , "token": { "env": "HOME" } }),
             ["plain HTTP", "https://"],
         ),
-        (json!({ "kind": "tapis", "url": url, "pods_admin": true }), ["no setting `pods_admin`", "stores.t"]),
+        (json!({ "kind": "tapis", "url": url, "pods_admin": "yes" }), ["stores.t.pods_admin", "this is true or false"]),
     ] {
         launch(&world, &settings, json!({ "V": "$<secret:db>" })).done().fails(125, &pieces);
     }

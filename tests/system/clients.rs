@@ -4,6 +4,7 @@
 
 use crate::doubles::http::{Server, Wire};
 use crate::doubles::{apolo, cloudify, qovery, tapis};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -50,6 +51,17 @@ fn the_client_of_tapis_takes_the_double_for_tapis() {
     for with_offset in [false, true] {
         let double = tapis::start(Wire::Plain, tapis::State::new());
         double.state().with_offset = with_offset;
+        let definition = json!({
+            "pod_id": "web", "image": "app:1", "template": "base", "environment_variables": { "WHO": "pod" },
+            "secret_map": { "OWN": "text" }, "command": null, "networking": { "default": { "port": 5000 } },
+            "volume_mounts": { "/etc/app.conf": { "type": "ephemeral", "config_content": "p=${pods:secrets:DB}" } },
+        });
+        let template = json!({
+            "environment_variables": { "WHO": "template", "MORE": "template" },
+            "secret_map": { "DB": "${secret:alice:db}" },
+        });
+        double.state().put_pod("alice", "web", definition, template);
+        double.state().put_pod("bob", "bobs", json!({ "pod_id": "bobs" }), json!(null));
         let mut command = Command::new(&program);
         command.env("URL", format!("{}/v3", double.url())).env("TOKEN", tapis::token("alice"));
         command.envs(with_offset.then_some(("WITH_OFFSET", "1")));
@@ -58,6 +70,7 @@ fn the_client_of_tapis_takes_the_double_for_tapis() {
         assert_called(&double, &all);
         let rest = ["GET /v3/pods/secrets/*/value", "PUT /v3/pods/secrets/*", "DELETE /v3/pods/secrets/*"];
         assert_called(&double, &rest);
+        assert_called(&double, &["GET /v3/pods/*", "GET /v3/pods/*/derived"]);
     }
 }
 

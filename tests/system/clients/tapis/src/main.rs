@@ -1,4 +1,5 @@
-//! Drives the double of Tapis with the official client, through each operation of its secrets API.
+//! Drives the double of Tapis with the official client, through each operation of its secrets API, and
+//! the two that show a pod.
 //!
 //! `URL` (with `/v3`) and `TOKEN` say where and who. The client's models want times with an offset,
 //! which the service does not send: with `WITH_OFFSET` the double has that, and everything must be
@@ -6,7 +7,8 @@
 
 use tapis_pods::TapisPods;
 use tapis_pods::apis::Error;
-use tapis_pods::models::{NewSecret, UpdateSecret};
+use tapis_pods::client::PodsClient;
+use tapis_pods::models::{NewSecret, PodResponseModel, UpdateSecret};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -14,6 +16,7 @@ async fn main() {
     let (url, token) = (variable("URL"), variable("TOKEN"));
     let client = |token: Option<&str>| TapisPods::new(&url, token).expect("a client").secrets;
     let secrets = client(Some(&token));
+    show_pod(&TapisPods::new(&url, Some(&token)).expect("a client").pods).await;
     let is_understood = std::env::var_os("WITH_OFFSET").is_some();
 
     assert!(secrets.list_secrets().await.expect("an empty list").result.is_empty());
@@ -54,6 +57,28 @@ async fn main() {
 
     assert_eq!(secrets.delete_secret("db").await.expect("its id").result, "db");
     assert_eq!(status(secrets.get_secret_value("db").await), 404);
+}
+
+/// `web` has a config that refers to an entry of its template, and its own word on `WHO`.
+async fn show_pod(pods: &PodsClient) {
+    let content = |pod: &PodResponseModel| {
+        let mounts = pod.volume_mounts.as_ref().expect("mounts");
+        mounts["/etc/app.conf"].config_content.clone().flatten().expect("a content")
+    };
+    let shown = pods.get_pod("web", Some(true), None).await.expect("the pod").result;
+    assert_eq!((shown.pod_id.as_str(), content(&shown).as_str()), ("web", "p=${pods:secrets:DB}"));
+    assert_eq!(shown.secret_map.as_ref().expect("a map").len(), 1, "without its template");
+    let derived = pods.get_derived_pod("web", Some(true), None).await.expect("the pod").result;
+    assert_eq!(content(&derived), "p=${pods:secrets:DB}");
+    assert_eq!(derived.secret_map.expect("a map")["DB"], "${secret:alice:db}");
+    let variables = derived.environment_variables.expect("variables");
+    assert_eq!((variables["WHO"].as_str(), variables["MORE"].as_str()), (Some("pod"), Some("template")));
+    let without = pods.get_derived_pod("web", None, None).await.expect("the pod").result;
+    assert!(content(&without).starts_with("<20 bytes - "), "{}", content(&without));
+    // To resolve is for admins, and this client does not say that it is one.
+    assert_eq!(status(pods.get_derived_pod("web", None, Some(true)).await), 403);
+    assert_eq!(status(pods.get_pod("absent", None, None).await), 404);
+    assert_eq!(status(pods.get_derived_pod("bobs", None, None).await), 400);
 }
 
 /// What it was refused with.
