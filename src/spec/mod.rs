@@ -416,7 +416,10 @@ impl Layered for StoreSpec {
 
 /// Nearest last: what an earlier item was laid over, that item, what the later one was over already.
 fn lengthen(shadows: &mut Vec<Place>, earlier: Vec<Place>, place: Place) {
-    shadows.splice(0..0, earlier.into_iter().chain([place]));
+    // In the buffer of the earlier ones, which is long where a name stands often.
+    let own = std::mem::replace(shadows, earlier);
+    shadows.push(place);
+    shadows.extend(own);
 }
 
 /// `NAME=VALUE` at its first `=`; no name where it is not UTF-8.
