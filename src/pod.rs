@@ -5,9 +5,10 @@
 
 use crate::environ::Environ;
 use crate::failure::{Code, Failure};
+use crate::net;
 use crate::plan::{Options, store_of_pods};
 use crate::spec::{Fetched, Inputs, Spec};
-use crate::store::{Context, Settings, StoreError};
+use crate::store::{Context, tapis};
 use std::time::Instant;
 
 /// All that was asked for. What fetching takes of the time is taken off the deadline for resolving.
@@ -17,7 +18,7 @@ pub(crate) fn load(inputs: &Inputs, options: &mut Options, environ: &Environ) ->
     let (store, settings) = store_of_pods(&spec, options.store.as_deref(), environ)?;
     let begun = Instant::now();
     let context = Context { environ, deadline: begun + options.timeout, retries: options.retries };
-    let fetched = fetch(id, &settings, &context);
+    let fetched = net::wait(tapis::definition(&settings, &context, id));
     options.timeout = options.timeout.saturating_sub(begun.elapsed());
     let failed = |code, message: String| vec![Failure::new(code, format!("--pod {id}"), message)];
     match fetched {
@@ -27,14 +28,4 @@ pub(crate) fn load(inputs: &Inputs, options: &mut Options, environ: &Environ) ->
         }
         Err(error) => Err(failed(error.code(), format!("store {store}: {error}"))),
     }
-}
-
-#[cfg(feature = "remote")]
-fn fetch(id: &str, settings: &Settings, context: &Context<'_>) -> Result<Option<String>, StoreError> {
-    crate::net::wait(crate::store::tapis::definition(settings, context, id))
-}
-
-#[cfg(not(feature = "remote"))]
-fn fetch(_: &str, _: &Settings, _: &Context<'_>) -> Result<Option<String>, StoreError> {
-    Err(StoreError::Settings("this build has no kind of store with pods".to_owned()))
 }

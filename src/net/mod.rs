@@ -74,7 +74,6 @@ pub(crate) fn runtime() -> Result<Runtime, StoreError> {
 }
 
 /// What a store answers that is asked alone.
-#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "`--pod` is its caller"))]
 pub(crate) fn wait<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let runtime = runtime()?;
     // A server may be gone when we write to it.

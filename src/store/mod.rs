@@ -76,7 +76,6 @@ pub(crate) enum Access {
     /// A launch would make it.
     Made,
     /// It is there; why only reading it tells whether we may.
-    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote kinds have such secrets"))]
     Exists(String),
     /// Why only reading it tells anything.
     Unknown(String),

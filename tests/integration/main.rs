@@ -25,9 +25,7 @@ mod leaks;
 #[cfg(feature = "local")]
 mod local;
 mod look;
-#[cfg(feature = "remote")]
 mod online;
-#[cfg(feature = "remote")]
 mod pod;
 mod properties;
 mod qovery;
