@@ -3,7 +3,10 @@
 use super::*;
 use crate::environ::Environ;
 use hyper::service::service_fn;
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair,
+    NameConstraints,
+};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as Lock};
@@ -325,7 +328,7 @@ fn a_server_is_trusted_for_its_name_time_and_issuer_only() {
         (&expired, ca.roots(), &["expired", names]),
         (&early, ca.roots(), &["not valid yet", names]),
         (&of_client, ca.roots(), &["not meant for servers", names]),
-        (&of_ca, ca.roots(), &["CA:FALSE", names]),
+        (&of_ca, ca.roots(), &["CA:FALSE", "`ca_file`", names]),
     ] {
         let config = tls(pair, &["h2"], None);
         run(async {
@@ -336,6 +339,44 @@ fn a_server_is_trusted_for_its_name_time_and_issuer_only() {
             says(&error, &[&format!("https://localhost:{}", server.port)]);
             assert_eq!(server.connections(), 1, "a bad certificate was tried again");
             assert!(server.seen().is_empty());
+        });
+    }
+}
+
+/// As `openssl req -x509` makes one.
+#[test]
+fn a_root_is_a_servers_own_certificate_for_its_name_and_time_only() {
+    let pair = |name: &str, change: fn(&mut CertificateParams)| {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Pair { pem: certificate.pem(), certificate: certificate.der().clone(), key }
+    };
+    let trusting = |pair: &Pair| Roots::Given { pem: pair.pem.clone().into_bytes(), origin: "ca.pem".into() };
+    let good = pair("localhost", |_| {});
+    let constrained = pair("localhost", |params| {
+        let names = vec![GeneralSubtree::DnsName("example.org".into())];
+        params.name_constraints = Some(NameConstraints { permitted_subtrees: names, excluded_subtrees: vec![] });
+    });
+    let elsewhere = pair("vault.example.org", |_| {});
+    let expired = pair("localhost", |params| params.not_after = rcgen::date_time_ymd(2001, 1, 1));
+    for (pair, roots, refused) in [
+        (&good, trusting(&good), None),
+        (&good, trusting(&elsewhere), Some("none that we trust; name it in `ca_file`")),
+        (&good, Roots::Compiled, Some("none that we trust; name it in `ca_file`")),
+        (&elsewhere, trusting(&elsewhere), Some("is for vault.example.org, not for localhost")),
+        (&expired, trusting(&expired), Some("expired")),
+        (&constrained, trusting(&constrained), Some("none that we trust")),
+    ] {
+        let config = tls(pair, &["h2"], None);
+        run(async {
+            let server = Server::start(Some(config), |_, _| answer(200, "v")).await;
+            match refused {
+                None => assert_eq!(text(server.https(roots)).await, "v"),
+                Some(piece) => says(&error(server.https(roots)).await, &[piece]),
+            }
         });
     }
 }

@@ -12,11 +12,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
     SignatureScheme,
@@ -136,14 +137,15 @@ pub(super) struct Configs {
 pub(super) fn configs(roots: &Roots, identity: Option<&Identity>) -> Result<Configs, StoreError> {
     let provider = Arc::new(ring::default_provider());
     let settings = |error: &dyn fmt::Display| StoreError::Settings(error.to_string());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots.load()?), Arc::clone(&provider))
+    let roots = Arc::new(roots.load()?);
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
         .build()
         .map_err(|error| settings(&error))?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| settings(&error))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Explaining(verifier)));
+        .with_custom_certificate_verifier(Arc::new(Verifier { webpki, roots }));
     let plain = match identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
@@ -158,11 +160,28 @@ pub(super) fn configs(roots: &Roots, identity: Option<&Identity>) -> Result<Conf
     Ok(Configs { http: Arc::new(http), plain: Arc::new(plain) })
 }
 
-/// webpki's verifier, whose refusals also say which certificate it was.
+/// webpki's verifier, which also takes a root for the server's own certificate, and whose refusals say
+/// which certificate it was.
 #[derive(Debug)]
-struct Explaining(Arc<WebPkiServerVerifier>);
+struct Verifier {
+    webpki: Arc<WebPkiServerVerifier>,
+    roots: Arc<RootCertStore>,
+}
 
-impl ServerCertVerifier for Explaining {
+impl Verifier {
+    /// Whether a certificate that is a CA's is one of the roots themselves, by name and key (RFC 5280
+    /// section 6.1.1 d); that the server has this key, its signature in the handshake shows. `openssl
+    /// req -x509` makes a server's own certificate so, and every client of OpenSSL takes one that it was
+    /// told to trust. A root with name constraints is none: they are for what it signs.
+    fn is_root(&self, certificate: &CertificateDer<'_>) -> bool {
+        let mut itself = RootCertStore::empty();
+        let is_read = itself.add(certificate.clone().into_owned()).is_ok();
+        let is_known = |root| self.roots.roots.contains(root) && root.name_constraints.is_none();
+        is_read && itself.roots.iter().all(is_known)
+    }
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -171,7 +190,15 @@ impl ServerCertVerifier for Explaining {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.0.verify_server_cert(certificate, intermediates, name, ocsp, now).map_err(|error| match error {
+        let verified = match self.webpki.verify_server_cert(certificate, intermediates, name, ocsp, now) {
+            // webpki has looked at its time by then, and not yet at its name.
+            Err(Error::InvalidCertificate(why)) if is_of_ca(&why) && self.is_root(certificate) => {
+                let parsed = ParsedCertificate::try_from(certificate);
+                parsed.and_then(|parsed| verify_server_name(&parsed, name)).map(|()| ServerCertVerified::assertion())
+            }
+            verified => verified,
+        };
+        verified.map_err(|error| match error {
             Error::InvalidCertificate(why) => {
                 let why = refusal(&why, name);
                 let shown = certificate::describe(certificate);
@@ -188,7 +215,7 @@ impl ServerCertVerifier for Explaining {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        self.webpki.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -197,11 +224,11 @@ impl ServerCertVerifier for Explaining {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        self.webpki.verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.webpki.supported_verify_schemes()
     }
 }
 
@@ -216,6 +243,11 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// A CA's certificate in a server's place, which rustls has no word of its own for.
+fn is_of_ca(why: &CertificateError) -> bool {
+    matches!(why, CertificateError::Other(_)) && format!("{why:?}").contains("CaUsedAsEndEntity")
+}
 
 fn refusal(why: &CertificateError, name: &ServerName<'_>) -> String {
     match why {
@@ -248,9 +280,9 @@ fn refusal(why: &CertificateError, name: &ServerName<'_>) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "it is not meant for servers".to_owned()
         }
-        // A self-signed certificate as `openssl req -x509` makes it.
-        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            "it is a CA's own and not a server's; issue one with CA:FALSE".to_owned()
+        other if is_of_ca(other) => {
+            "it is a CA's own, and none that we trust; name it in `ca_file`, or give the server one with CA:FALSE"
+                .to_owned()
         }
         _ => "its chain of signatures does not hold".to_owned(),
     }

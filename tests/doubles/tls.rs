@@ -21,6 +21,8 @@ pub(crate) enum Certificate {
     OtherName,
     /// By no authority; `ca_file` holds the certificate itself.
     SelfSigned,
+    /// The same with CA:TRUE, as `openssl req -x509` makes it.
+    SelfSignedCa,
 }
 
 /// The certificates of one server.
@@ -38,6 +40,7 @@ impl Authority {
         params.distinguished_name.push(rcgen::DnType::CommonName, "the authority of a test");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
 
+        let is_self_signed = [Certificate::SelfSigned, Certificate::SelfSignedCa].contains(&kind);
         let names: &[&str] = match kind {
             Certificate::OtherName => &["elsewhere.example"],
             _ => &["localhost", "127.0.0.1", "::1"],
@@ -45,19 +48,19 @@ impl Authority {
         let mut params = CertificateParams::new(names.iter().map(|&name| name.into()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, "the server of a test");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        if kind == Certificate::SelfSignedCa {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
         if kind == Certificate::Expired {
             params.not_before = rcgen::date_time_ymd(2001, 1, 1);
             params.not_after = rcgen::date_time_ymd(2002, 1, 1);
         }
         let key = KeyPair::generate().unwrap();
-        let certificate = match kind {
-            Certificate::SelfSigned => params.self_signed(&key),
-            _ => params.signed_by(&key, &issuer),
-        };
-        let certificate = certificate.unwrap();
+        let certificate =
+            if is_self_signed { params.self_signed(&key) } else { params.signed_by(&key, &issuer) }.unwrap();
 
         let files = Files::new();
-        let trusted = if kind == Certificate::SelfSigned { certificate.pem() } else { issuer.pem() };
+        let trusted = if is_self_signed { certificate.pem() } else { issuer.pem() };
         fs::write(files.path("ca.pem"), trusted).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         Self { files, issuer, certificate: certificate.into(), key }
