@@ -152,8 +152,9 @@ struct Shared {
 struct Log {
     calls: Vec<Request>,
     connections: usize,
-    always: Option<Fault>,
-    next: VecDeque<Fault>,
+    /// Each with a piece of the targets that it is for.
+    always: Option<(String, Fault)>,
+    next: VecDeque<(String, Fault)>,
     /// Requests a second.
     limit: Option<u32>,
     recent: VecDeque<Instant>,
@@ -223,12 +224,22 @@ impl Server {
 
     /// From now on, until [`Server::heal`].
     pub(crate) fn always(&self, fault: Fault) {
-        self.shared.log().always = Some(fault);
+        self.always_at("", fault);
+    }
+
+    /// The same for requests whose target has this piece.
+    pub(crate) fn always_at(&self, piece: &str, fault: Fault) {
+        self.shared.log().always = Some((piece.into(), fault));
     }
 
     /// What the next requests meet, one fault each; connections where it is silence.
     pub(crate) fn next(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.shared.log().next.extend(faults);
+        self.next_at("", faults);
+    }
+
+    /// The same for requests whose target has this piece.
+    pub(crate) fn next_at(&self, piece: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.shared.log().next.extend(faults.into_iter().map(|fault| (piece.to_owned(), fault)));
     }
 
     /// No fault, no limit.
@@ -305,11 +316,11 @@ impl Log {
     /// A connection was made. Whether nothing is to be said on it.
     fn connected(&mut self) -> bool {
         self.connections += 1;
-        if matches!(self.next.front(), Some(Fault::Silence)) {
+        if matches!(self.next.front(), Some((_, Fault::Silence))) {
             self.next.pop_front();
             return true;
         }
-        matches!(self.always, Some(Fault::Silence))
+        matches!(self.always, Some((_, Fault::Silence)))
     }
 
     /// A request came. What is to happen to its reply.
@@ -327,7 +338,9 @@ impl Log {
             }
             self.recent.push_back(now);
         }
-        self.next.pop_front().or_else(|| self.always.clone())
+        let is_for = |(piece, _): &(String, Fault)| target.contains(piece.as_str());
+        let next = self.next.iter().position(is_for).and_then(|at| self.next.remove(at));
+        next.or_else(|| self.always.clone().filter(is_for)).map(|(_, fault)| fault)
     }
 }
 

@@ -15,6 +15,7 @@ mod certificates;
 mod cloudify;
 mod conformance;
 mod environment;
+#[cfg(feature = "remote")]
 mod faults;
 mod files;
 mod hostile;
@@ -32,7 +33,10 @@ mod qovery;
 mod readme;
 mod recorded;
 mod references;
+#[cfg(feature = "remote")]
+mod remote;
 #[cfg(feature = "local")]
 mod secret;
+mod server;
 mod spec;
 mod tapis;

@@ -105,6 +105,15 @@ fn another_answer_comes_as_often_as_was_asked_and_then_the_handlers() {
 }
 
 #[test]
+fn a_fault_for_some_targets_leaves_the_others_alone() {
+    let server = server();
+    server.next_at("/b", [Fault::Instead(Reply::empty(500)), Fault::Instead(Reply::empty(501))]);
+    assert_eq!([status(&server, "/a"), status(&server, "/b"), status(&server, "/a/b?c")], [200, 500, 501]);
+    server.always_at("?", Fault::Instead(Reply::empty(502)));
+    assert_eq!([status(&server, "/b"), status(&server, "/b?")], [200, 502]);
+}
+
+#[test]
 fn what_may_be_asked_once_is_refused_the_second_time() {
     let server = server();
     server.only_once();
