@@ -127,6 +127,8 @@ pub(crate) enum Fault {
     Length(u64),
     /// Another answer, as a proxy in between would give.
     Instead(Reply),
+    /// One header more, its name and its value.
+    Header(&'static str, String),
     /// The connection is taken and nothing ever said, TLS's greeting included.
     Silence,
 }
@@ -422,6 +424,9 @@ async fn answer(
     let mut response = hyper::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(name, value);
+    }
+    if let Some(Fault::Header(name, value)) = &fault {
+        response = response.header(*name, value);
     }
     let fault = match fault {
         // hyper keeps to its word, so without HTTP/2's frames this is written by hand.

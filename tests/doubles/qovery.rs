@@ -7,7 +7,7 @@ use super::http::{Double, Reply, Request, Wire};
 use serde_json::{Map, Value as Json, json};
 
 /// An API token, shown as `Token …`.
-pub(crate) const TOKEN: &str = "qov_good_1";
+pub(crate) const TOKEN: &str = "qov_a_token_that_is_good";
 /// A user's own, shown as `Bearer …`.
 pub(crate) const JWT: &str = "Z29vZA.and.jwt";
 

@@ -10,7 +10,9 @@ use crate::harness::{Outcome, World};
 use crate::remote::{KINDS, Kind, Remote, TLS, WIRES, failures};
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value as Json, json};
+use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
 use std::time::Duration;
 
 const VALUE: &str = "correct horse";
@@ -442,4 +444,32 @@ fn a_signal_while_fetching_ends_us_by_it_and_nothing_is_started() {
             }
         }
     });
+}
+
+/// Twenty a second make it half a minute for all of them.
+#[test]
+fn five_hundred_launches_at_once_come_through_where_twenty_a_second_are_let_in() {
+    const LAUNCHES: usize = 500;
+    let (remote, world) = (seeded(&KINDS[0], Wire::Plain), World::new());
+    remote.limit(20);
+    let config = json!({ "stores": { "s": remote.settings }, "environment_variables": { "V": "$<s:plain>" } });
+    world.file("c.json", config.to_string());
+    let launch = |number| {
+        let file = |kind| File::create(world.path(&format!("{kind}-{number}"))).unwrap();
+        let inject = world.inject(["-c", "c.json", "--timeout", "5m", "--", "printenv", "V"]);
+        let mut child = None;
+        // A file each: all their pipes would be more descriptors than a process mostly may have.
+        inject.env("TOKEN", &remote.login).with(|command| {
+            child = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().ok();
+        });
+        Running(child.expect("it starts"))
+    };
+    let mut running: Vec<Running> = (0..LAUNCHES).map(launch).collect();
+    for (number, running) in running.iter_mut().enumerate() {
+        let status = running.0.wait().unwrap();
+        let [out, err] =
+            ["out", "err"].map(|kind| fs::read_to_string(world.path(&format!("{kind}-{number}"))).unwrap());
+        assert_eq!((status.code(), &*out, &*err), (Some(0), "correct horse\n", ""), "launch {number}");
+    }
+    assert!(remote.count() > LAUNCHES, "nobody was told to come again");
 }

@@ -2,8 +2,12 @@
 //! dump, on no disk; and no login of a store in what the command gets.
 
 use crate::canary::{Canary, Needle, in_memory, is_any_in};
+#[cfg(feature = "remote")]
+use crate::doubles::{http::Fault, tapis};
 use crate::files::{By as _, Method, Running, WAIT, eventually, janitor, methods, waiting};
 use crate::harness::{IDENTITY, Inject, Outcome, STORE, World, probe};
+#[cfg(feature = "remote")]
+use crate::remote::{KINDS, WIRES};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
@@ -194,6 +198,49 @@ fn before_exec_a_password_that_was_just_made_is_in_memory_once_and_nothing_else_
     let (made, others) = found.split_last().unwrap();
     assert_eq!(made.len(), 1, "{made:#?}");
     assert!(others.len() == 3 && others.iter().all(Vec::is_empty), "{others:#?}");
+}
+
+/// Every kind, over both versions of HTTP: neither what is shown to be let in, nor an answer as it came
+/// out of TLS, nor a value but where it is delivered.
+#[cfg(feature = "remote")]
+#[test]
+fn before_exec_nothing_is_in_memory_of_a_fetch_over_tls_but_the_value_in_its_variable() {
+    for (number, kind) in KINDS.iter().enumerate() {
+        for wire in &WIRES[1..] {
+            let [value, header] = [0, 1].map(|canary| Canary::new((2 * number + canary) as u64));
+            let (remote, world) = ((kind.start)(*wire, &[("plain", &value.text())]), World::new());
+            remote.always(Fault::Header("x-canary", header.text()));
+            let mut settings = remote.settings.clone();
+            for member in ["token", "password"].into_iter().filter(|member| remote.settings.get(member).is_some()) {
+                settings[member] = json!({ "file": "login" });
+            }
+            world.file("login", &remote.login);
+            let child = before_exec(remote.launch(&world, &settings, 1, "plain").env("TOKEN", ""));
+            assert_eq!(remote.count(), kind.requests.len());
+            // As a token that is got for a password begins.
+            let token = tapis::token("alice")[..32].to_owned();
+            let needles: [&dyn Needle; 6] = [&value, &value.base64(), &header, &remote.login, &token, &header.base64()];
+            let found = in_memory(child.pid(), &needles);
+            let (values, others) = found.split_first().unwrap();
+            assert_eq!(values.len(), 1, "{} {wire:?}: {values:#?}", kind.name);
+            assert!(others.iter().all(Vec::is_empty), "{} {wire:?}: {others:#?}", kind.name);
+        }
+    }
+}
+
+/// A name is looked up by a thread of its own, which has to be gone before exec: it blocks signals.
+#[cfg(feature = "remote")]
+#[test]
+fn before_exec_the_thread_that_looked_a_name_up_is_gone() {
+    for kind in &KINDS {
+        let (remote, world) = ((kind.start)(WIRES[1], &[("plain", "value")]), World::new());
+        let mut settings = remote.settings.clone();
+        settings["url"] = json!(settings["url"].as_str().unwrap().replace("127.0.0.1", "localhost"));
+        let child = before_exec(remote.launch(&world, &settings, 1, "plain"));
+        assert!(remote.calls().iter().any(|call| call.header("host").is_none_or(|host| host.contains("localhost"))));
+        let threads = fs::read_dir(format!("/proc/{}/task", child.pid())).unwrap().count();
+        assert_eq!(threads, 1, "{}", kind.name);
+    }
 }
 
 #[test]

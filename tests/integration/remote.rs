@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use std::ops::Deref;
 use std::rc::Rc;
 
+const PASSWORD: &str = "correct battery staple";
 pub(crate) const TLS: Wire = Wire::Tls(Certificate::Good);
 /// Each way that bytes travel.
 pub(crate) const WIRES: [Wire; 3] = [Wire::Plain, TLS, Wire::TlsHttp1(Certificate::Good)];
@@ -88,17 +89,17 @@ fn by_token(wire: Wire, secrets: &[(&str, &str)]) -> Remote {
 }
 
 fn by_password(wire: Wire, secrets: &[(&str, &str)]) -> Remote {
-    of_tapis(wire, secrets, json!({ "user": "alice", "password": { "env": "TOKEN" } }), "battery staple".into())
+    of_tapis(wire, secrets, json!({ "user": "alice", "password": { "env": "TOKEN" } }), PASSWORD.to_owned())
 }
 
 fn of_tapis(wire: Wire, secrets: &[(&str, &str)], mut settings: Json, login: String) -> Remote {
     let mut state = tapis::State::new();
-    state.set_password("alice", "battery staple");
+    state.set_password("alice", PASSWORD);
     for (name, value) in secrets {
         state.put("alice", name, value);
     }
     settings["kind"] = json!("tapis");
-    let names: Vec<String> = secrets.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let names = names(secrets);
     let lose = move |state: &mut tapis::State| names.iter().for_each(|name| state.remove(name));
     Remote::new(tapis::start(wire, state), settings, login, lose)
 }
@@ -120,9 +121,11 @@ fn of_cloudify(wire: Wire, secrets: &[(&str, &str)]) -> Remote {
     for (name, value) in secrets {
         state.put(name, *value);
     }
-    let settings = json!({ "kind": "cloudify", "user": "bob", "password": { "env": "TOKEN" } });
-    let lose = |state: &mut cloudify::State| *state = cloudify::State::new();
-    Remote::new(cloudify::start(wire, state), settings, cloudify::password("bob"), lose)
+    let login = state.token("bob", None);
+    let settings = json!({ "kind": "cloudify", "token": { "env": "TOKEN" } });
+    let names = names(secrets);
+    let lose = move |state: &mut cloudify::State| names.iter().for_each(|name| state.remove(name));
+    Remote::new(cloudify::start(wire, state), settings, login, lose)
 }
 
 fn of_qovery(wire: Wire, secrets: &[(&str, &str)]) -> Remote {
@@ -134,6 +137,10 @@ fn of_qovery(wire: Wire, secrets: &[(&str, &str)]) -> Remote {
         json!({ "kind": "qovery", "token": { "env": "TOKEN" }, "scope": "environment", "id": qovery::ENVIRONMENT });
     let lose = |state: &mut qovery::State| *state = qovery::State::new();
     Remote::new(qovery::start(wire, state), settings, qovery::TOKEN.into(), lose)
+}
+
+fn names(secrets: &[(&str, &str)]) -> Vec<String> {
+    secrets.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
 /// These settings, with the server's address and what its certificate needs.
