@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "to panic is this file's task")]
 
 use crate::environ::Environ;
+#[cfg(feature = "remote")]
+use crate::net::canned::{self, Canned};
 use crate::plan::{self, Dialect, OnConflict, Options};
 use crate::reference::{self, Absent, Address, Body, Hole, PodField, Tail};
 use crate::report;
@@ -345,4 +347,105 @@ pub fn store_file(input: &[u8]) {
     }
     fuzzing::file(input);
     fuzzing::written(input);
+}
+
+/// Stores of each remote kind, on a server that nobody asks; their login is the variable.
+#[cfg(feature = "remote")]
+const STORES: [(&str, &[(&str, &str)]); 5] = [
+    ("tapis", &[("token", LOGIN)]),
+    ("tapis", &[("user", "alice"), ("password", LOGIN)]),
+    ("apolo", &[("token", LOGIN)]),
+    ("cloudify", &[("token", LOGIN)]),
+    ("qovery", &[("token", LOGIN), ("scope", "project"), ("id", "1")]),
+];
+#[cfg(feature = "remote")]
+const LOGIN: &str = "LOGIN";
+
+/// What no message repeats of a reply.
+#[cfg(feature = "remote")]
+const NOT_REPEATED: &str = "<hunter2>";
+
+/// A server's replies, each a status, a blank and a body, with a NUL between them: every kind makes a
+/// value of them that stands in one, or an error that shows nothing of them.
+#[cfg(feature = "remote")]
+pub fn store_replies(input: &[u8]) {
+    let reply = |text: &[u8]| {
+        let status = text.get(..3).and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
+        let body = text.get(4..).filter(|_| status.is_some());
+        (status.filter(|status| (100..1000).contains(status)).unwrap_or(200), body.unwrap_or(text).to_vec())
+    };
+    let replies: Vec<Canned> = input.split(|&byte| byte == 0).map(reply).collect();
+    for (kind, settings) in STORES {
+        for value in answers(kind, settings, &replies) {
+            let bodies = || replies.iter().map(|(_, body)| serde_json::from_slice::<serde_json::Value>(body));
+            // What nobody wants is passed over, so a text may have a value although it cannot be read whole.
+            let is_told = bodies().any(|body| body.is_ok_and(|body| is_in(&value, &body)));
+            assert!(is_told || bodies().any(|body| body.is_err()), "{kind} made up {value:?}");
+        }
+    }
+}
+
+/// The values that a store of the kind gives. Its failures show nothing.
+#[cfg(feature = "remote")]
+fn answers(kind: &str, settings: &[(&'static str, &str)], replies: &[Canned]) -> Vec<Vec<u8>> {
+    use crate::store::{self, Context, Credential, Request, Setting, Settings};
+    let mut all = Settings::default();
+    all.set("url", Setting::Text("http://127.0.0.1:1/v1".to_owned()));
+    for (name, text) in settings {
+        all.set(
+            name,
+            match *text {
+                LOGIN => Setting::Credential(Credential::Variable(LOGIN.to_owned())),
+                text => Setting::Text(text.to_owned()),
+            },
+        );
+    }
+    // A token of alice's that is good for long.
+    let login = c"LOGIN=eyJ9.eyJ0YXBpcy91c2VybmFtZSI6ImFsaWNlIiwiZXhwIjo5OTk5OTk5OTk5fQ.x";
+    let environ = Environ::new(vec![login]);
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    let context = Context { environ: &environ, deadline, retries: 0 };
+    let store = (store::kind(kind).unwrap().open)(&all, &context).unwrap();
+    let paths = ["plain", "//default/my-org/my-project/plain", "absent"];
+    let request = |path: &str| Request {
+        address: Address { store: None, path: path.into(), version: None },
+        random: None,
+        answer: None,
+    };
+    let mut requests: Vec<Request> = paths.into_iter().map(request).collect();
+    let done = canned::with(replies.iter().cloned(), || {
+        let mut resolved = store.resolve(&mut requests);
+        let polled = resolved.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        let std::task::Poll::Ready(done) = polled else { panic!("{kind} waits for something") };
+        done
+    });
+    let answers: Vec<_> = requests.into_iter().filter_map(|request| request.answer).collect();
+    let failures = answers.iter().filter_map(|answer| answer.as_ref().err()).chain(done.as_ref().err());
+    for failure in failures.map(ToString::to_string) {
+        assert!(!failure.contains(NOT_REPEATED) && !failure.contains(char::is_control), "{kind}: {failure:?}");
+    }
+    let bytes = |value: &Value| match value {
+        Value::Bytes(secret) => secret.expose().to_vec(),
+        Value::Fields(_) => panic!("{kind} has no fields"),
+    };
+    answers.iter().filter_map(|answer| answer.as_ref().ok()).map(bytes).collect()
+}
+
+/// As a text, as base64, or, where a kind gives any JSON, as that.
+#[cfg(feature = "remote")]
+fn is_in(value: &[u8], json: &serde_json::Value) -> bool {
+    use base64::Engine as _;
+    let is_same = match json {
+        serde_json::Value::String(text) => {
+            let decoded = base64::prelude::BASE64_STANDARD.decode(text);
+            text.as_bytes() == value || decoded.is_ok_and(|decoded| decoded == value)
+        }
+        other => serde_json::from_slice::<serde_json::Value>(value).is_ok_and(|read| read == *other),
+    };
+    is_same
+        || match json {
+            serde_json::Value::Array(items) => items.iter().any(|item| is_in(value, item)),
+            serde_json::Value::Object(members) => members.values().any(|member| is_in(value, member)),
+            _ => false,
+        }
 }
