@@ -101,6 +101,12 @@ impl<W: Wanted> Batch<'_, W> {
             Err(error) => Err(error),
         };
     }
+
+    /// Neither the store failed nor a request.
+    #[cfg(any(test, feature = "remote"))]
+    fn is_answered(&self) -> bool {
+        self.outcome.is_ok() && !self.requests.iter().any(|request| matches!(request.answer, Some(Err(_))))
+    }
 }
 
 /// One for each store that is asked for something.
@@ -148,11 +154,11 @@ fn ask_together<W: Wanted>(batches: &mut [Batch<'_, W>], context: &Context<'_>) 
     let asked = net::all(remote.into_iter().chain(local).map(|batch| batch.ask(context)));
     // A server may be gone when we write to it.
     crate::sys::without_sigpipe(|| runtime.block_on(asked));
-    if batches.iter().all(|batch| batch.outcome.is_ok()) {
+    if batches.iter().all(Batch::is_answered) {
         // With all that is left of connections; and joins the thread that looked names up.
         drop(runtime);
     } else {
-        // A look-up that outlived the deadline would keep the report waiting.
+        // Nothing is launched. A look-up that outlived the deadline would keep the report waiting.
         runtime.shutdown_background();
     }
 }

@@ -89,3 +89,85 @@ fn a_signal_that_was_inherited_as_ignored_is_not_taken() {
     std::io::Read::read_to_string(running.0.stdout.as_mut().unwrap(), &mut out).unwrap();
     assert_eq!(out, "value\n");
 }
+
+#[cfg(feature = "remote")]
+mod fetching {
+    use super::*;
+    use crate::doubles::http::{Fault, Reply, Server, Wire};
+    use crate::doubles::tls::Certificate;
+    use crate::harness::PROGRAM;
+    use crate::{need_root, tool};
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+    use std::net::UdpSocket;
+
+    const OPTIONS: [&str; 4] = ["-c", "c.json", "-e", "V=$<t:x>"];
+
+    fn config(world: &World, settings: serde_json::Value) {
+        world.file("c.json", json!({ "stores": { "t": settings } }).to_string());
+    }
+
+    #[test]
+    fn as_the_first_process_a_signal_ends_us_with_128_and_it() {
+        need_root();
+        for signal in ENDING {
+            let server = Server::start(Wire::Tls(Certificate::Good), |_| Reply::empty(200));
+            server.always(Fault::Delay(Duration::from_secs(600)));
+            let world = World::new();
+            let token = json!({ "env": "TOKEN" });
+            config(
+                &world,
+                json!({ "kind": "tapis", "url": server.url(), "ca_file": server.ca_file(), "token": token }),
+            );
+            let namespaces = ["--fork", "--pid", "--kill-child", PROGRAM];
+            let arguments = [&namespaces[..], &OPTIONS, &["--", "touch", "ran"]].concat();
+            let inject = world.run(tool("unshare", "util-linux"), arguments).env("TOKEN", "a.b.c");
+            let mut running = Running(inject.start());
+            eventually("it asks", || server.count() > 0);
+            // unshare(1) waits for it, and gives its status for its own.
+            let children = format!("/proc/{0}/task/{0}/children", running.pid());
+            let first: i32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();
+            kill(Pid::from_raw(first), signal).unwrap();
+            assert_eq!(running.end("inject ends"), (Some(128 + signal as i32), None));
+            assert!(!world.exists("ran"));
+        }
+    }
+
+    /// A name server that hears and says nothing, and a launch that looks a name up there.
+    fn looking_up(address: &str, timeout: &str) -> (UdpSocket, World, Inject) {
+        need_root();
+        let server = UdpSocket::bind((address, 53)).unwrap();
+        let world = World::new();
+        world.file("resolv.conf", format!("nameserver {address}\n")).file("hosts", "127.0.0.1 localhost\n");
+        let token = json!({ "env": "TOKEN" });
+        config(&world, json!({ "kind": "tapis", "url": "https://tapis.example", "token": token, "timeout": timeout }));
+        let mounts = "mount --bind resolv.conf /etc/resolv.conf; mount --bind hosts /etc/hosts";
+        let script = format!("{mounts}; exec \"$PROGRAM\" -c c.json -e 'V=$<t:x>' -- touch ran");
+        let arguments = ["--mount", "--propagation", "private", "sh", "-e", "-c", &script];
+        let inject = world.run(tool("unshare", "util-linux"), arguments).env("PROGRAM", PROGRAM).env("TOKEN", "a.b.c");
+        (server, world, inject)
+    }
+
+    #[test]
+    fn a_signal_while_a_name_is_looked_up_ends_us_by_it() {
+        for signal in ENDING {
+            let (server, world, inject) = looking_up("127.0.53.1", "10m");
+            let mut running = Running(inject.start());
+            server.recv_from(&mut [0; 512]).unwrap();
+            running.send(signal);
+            assert_eq!(running.end("inject ends"), (None, Some(signal as i32)));
+            assert!(!world.exists("ran"));
+        }
+    }
+
+    /// The C library asks for both IP versions, and again after five seconds.
+    #[test]
+    fn the_report_of_a_deadline_does_not_wait_for_a_name_that_is_still_looked_up() {
+        let (server, world, inject) = looking_up("127.0.53.2", "300ms");
+        inject.done().fails(125, &["timed out", "tapis.example", "to look up its name"]);
+        server.set_nonblocking(true).unwrap();
+        let queries = std::iter::from_fn(|| server.recv_from(&mut [0; 512]).ok()).count();
+        assert!((1..=2).contains(&queries), "{queries} queries");
+        assert!(!world.exists("ran"));
+    }
+}
