@@ -1,12 +1,11 @@
 //! The binary against a Cloudify Manager: what it injects, what it refuses to, and what it says then.
 
 use crate::doubles::cloudify::{Cloudify, OTHER_TENANT, State, password, start};
-use crate::doubles::http::{Fault, Reply, Wire, now, refusing};
+use crate::doubles::http::{Fault, Reply, Wire, now};
 use crate::doubles::tls::Certificate;
 use crate::harness::{Inject, Outcome, World};
+use crate::remote::{self, TLS};
 use serde_json::{Value as Json, json};
-
-const TLS: Wire = Wire::Tls(Certificate::Good);
 
 /// alice's secrets, and a token of bob's.
 fn manager(wire: Wire) -> (Cloudify, String) {
@@ -26,16 +25,9 @@ fn manager(wire: Wire) -> (Cloudify, String) {
     (start(wire, state), token)
 }
 
-/// A store of these settings, beside the address and what its certificate needs.
-fn store(manager: &Cloudify, settings: Json) -> Json {
-    let mut store = json!({ "kind": "cloudify", "url": manager.url() });
-    if manager.url().starts_with("https") {
-        store["ca_file"] = json!(manager.ca_file());
-    }
-    for (name, value) in settings.as_object().unwrap() {
-        store[name] = value.clone();
-    }
-    store
+fn store(manager: &Cloudify, mut settings: Json) -> Json {
+    settings["kind"] = json!("cloudify");
+    remote::settings(manager, settings)
 }
 
 fn by_token() -> Json {
@@ -255,27 +247,4 @@ fn an_answer_that_is_no_secret_is_told_without_a_word_of_it() {
         manager.always(Fault::Garbage(b"\0canary".to_vec()));
         asked(&manager, &token, "$<m:db_password>").fails(125, &[manager.url()]);
     }
-}
-
-#[test]
-fn a_manager_that_cannot_be_trusted_is_shown_no_credential() {
-    let (other, _) = manager(TLS);
-    for (wire, pieces) in [
-        (TLS, ["certificate", "ca_file"]),
-        (Wire::Tls(Certificate::Expired), ["certificate", "expired"]),
-        (Wire::Tls(Certificate::OtherName), ["certificate", "127.0.0.1"]),
-    ] {
-        let (manager, token) = manager(wire);
-        let mut store = store(&manager, by_token());
-        if wire == TLS {
-            store["ca_file"] = json!(other.ca_file());
-        }
-        let done = launch(&World::new(), &store, json!({ "V": "$<m:db_password>" })).env("TOKEN", &token).done();
-        shows_nothing(&done, &token);
-        done.fails(125, &["unavailable", manager.url()]).fails(125, &pieces);
-        assert_eq!(manager.count(), 0);
-    }
-    let nobody = json!({ "kind": "cloudify", "url": format!("http://{}", refusing()), "token": { "env": "TOKEN" } });
-    let done = launch(&World::new(), &nobody, json!({ "V": "$<m:db_password>" })).env("TOKEN", "ctok-a-b").done();
-    done.fails(125, &["unavailable", "refused"]);
 }

@@ -4,9 +4,8 @@ use crate::doubles::http::{Fault, Reply, Wire};
 use crate::doubles::qovery::{APPLICATION, CONTAINER, ENVIRONMENT, JWT, PROJECT, Qovery, State, TOKEN, start};
 use crate::doubles::tls::Certificate;
 use crate::harness::{Inject, World};
+use crate::remote::{self, TLS};
 use serde_json::{Value as Json, json};
-
-const TLS: Wire = Wire::Tls(Certificate::Good);
 
 fn qovery(wire: Wire) -> Qovery {
     let mut state = State::new();
@@ -21,33 +20,16 @@ fn qovery(wire: Wire) -> Qovery {
 
 /// A store that is configured, its token in `TOKEN`.
 fn settings(qovery: &Qovery, scope: &str, id: &str) -> Json {
-    let mut settings =
-        json!({ "kind": "qovery", "url": qovery.url(), "token": { "env": "TOKEN" }, "scope": scope, "id": id });
-    if qovery.url().starts_with("https:") {
-        settings["ca_file"] = json!(qovery.ca_file());
-    }
-    settings
+    remote::settings(qovery, json!({ "kind": "qovery", "token": { "env": "TOKEN" }, "scope": scope, "id": id }))
 }
 
-/// A launch of `env -0` with these references as variables A, B and so on.
 fn launch(world: &World, settings: &Json, references: &[&str]) -> Inject {
-    let names = ('A'..='Z').map(String::from);
-    let variables: serde_json::Map<String, Json> =
-        names.zip(references).map(|(name, reference)| (name, json!(reference))).collect();
-    let config = json!({ "stores": { "prod": settings }, "secret_map": variables });
-    world.file("c.json", config.to_string());
-    world.inject(["-c", "c.json", "--timeout", "20s", "--", "env", "-0"]).env("TOKEN", TOKEN)
+    remote::launch(world, settings, references).env("TOKEN", TOKEN)
 }
 
-/// It failed with this code and these words, and showed nothing that it should not.
 #[track_caller]
 fn fails(launch: Inject, code: &str, pieces: &[&str]) {
-    let done = launch.env("INJECT_LOG_FORMAT", "json").done().fails(125, pieces);
-    let failures: Vec<Json> = done.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(failures.iter().any(|failure| failure["code"] == code), "no {code} in {}", done.err);
-    for hidden in [TOKEN, JWT, "hunter2", "correct horse", "qov_"] {
-        assert!(!done.err.contains(hidden), "{hidden} in {}", done.err);
-    }
+    remote::fails(launch, &[TOKEN, JWT, "hunter2", "correct horse", "qov_"], code, pieces);
 }
 
 #[test]
@@ -149,16 +131,6 @@ fn another_objects_variables_are_not_the_workloads_own() {
     let settings = settings(&qovery, "project", PROJECT);
     let inside = launch(&world, &settings, &["$<secret:HOST>"]).env("QOVERY_CONTAINER_ID", CONTAINER);
     assert_eq!(inside.env("HOST", "the workload's").done().quiet().variable("A"), "project's");
-}
-
-#[test]
-fn another_authority_is_not_trusted() {
-    let world = World::new();
-    let (qovery, other) = (qovery(TLS), qovery(TLS));
-    let mut settings = settings(&qovery, "container", CONTAINER);
-    settings["ca_file"] = json!(other.ca_file());
-    fails(launch(&world, &settings, &["$<secret:HOST>"]), "unavailable", &["certificate", qovery.url()]);
-    assert_eq!(qovery.count(), 0);
 }
 
 #[test]

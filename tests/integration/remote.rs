@@ -153,6 +153,24 @@ pub(crate) fn settings(server: &Server, more: Json) -> Json {
     settings
 }
 
+/// A launch of `env -0` with these references as variables A, B and so on, from the store `prod`.
+pub(crate) fn launch(world: &World, settings: &Json, references: &[&str]) -> Inject {
+    let names = ('A'..='Z').map(String::from);
+    let variables: Map<String, Json> =
+        names.zip(references).map(|(name, reference)| (name, json!(reference))).collect();
+    let config = json!({ "stores": { "prod": settings }, "secret_map": variables });
+    world.file("c.json", config.to_string());
+    world.inject(["-c", "c.json", "--timeout", "20s", "--", "env", "-0"])
+}
+
+/// It failed with this code and these words.
+#[track_caller]
+pub(crate) fn fails(launch: Inject, hidden: &[&str], code: &str, pieces: &[&str]) {
+    let done = launch.env("INJECT_LOG_FORMAT", "json").done().fails(125, pieces);
+    let failures = failures(&done, hidden);
+    assert!(failures.iter().any(|failure| failure["code"] == code), "no {code} in {}", done.err);
+}
+
 /// The failures of a launch that tells them in JSON. It started nothing, and showed none of what is
 /// hidden, nor anything of a body.
 #[track_caller]

@@ -5,10 +5,10 @@ use crate::doubles::http::{Fault, Reply, Wire, now, refusing};
 use crate::doubles::tapis::{self, State, TENANT, Tapis, token, token_of};
 use crate::doubles::tls::Certificate;
 use crate::harness::{Inject, Outcome, World};
+use crate::remote::{self, TLS};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 
-const TLS: Wire = Wire::Tls(Certificate::Good);
 const PASSWORD: &str = "correct \"horse\" \\ b\u{e4}ttery";
 
 /// alice has `db`, `json` and `hidden`, bob has `bobs`.
@@ -24,15 +24,9 @@ fn state() -> State {
     state
 }
 
-fn settings(server: &Tapis, wire: Wire, more: Json) -> Json {
-    let mut settings = json!({ "kind": "tapis", "url": server.url() });
-    if wire != Wire::Plain {
-        settings["ca_file"] = json!(server.ca_file());
-    }
-    for (name, value) in more.as_object().unwrap() {
-        settings[name] = value.clone();
-    }
-    settings
+fn settings(server: &Tapis, mut more: Json) -> Json {
+    more["kind"] = json!("tapis");
+    remote::settings(server, more)
 }
 
 /// A launch of `env -0` with these entries as variables, from a store with these settings.
@@ -43,10 +37,9 @@ fn launch(world: &World, settings: &Json, entries: Json) -> Inject {
 }
 
 /// A launch for one reference with this token.
-fn with_token(server: &Tapis, wire: Wire, token: &str, reference: &str) -> Outcome {
+fn with_token(server: &Tapis, token: &str, reference: &str) -> Outcome {
     let world = World::new();
-    let launch =
-        launch(&world, &settings(server, wire, json!({})), json!({ "V": reference })).env("TAPIS_TOKEN", token);
+    let launch = launch(&world, &settings(server, json!({})), json!({ "V": reference })).env("TAPIS_TOKEN", token);
     let done = launch.done();
     for said in [&done.err, &String::from_utf8_lossy(&done.out).into_owned()] {
         assert!(!said.contains(token), "the token is in {said}");
@@ -55,7 +48,7 @@ fn with_token(server: &Tapis, wire: Wire, token: &str, reference: &str) -> Outco
 }
 
 fn alice(server: &Tapis, reference: &str) -> Outcome {
-    with_token(server, Wire::Plain, &token("alice"), reference)
+    with_token(server, &token("alice"), reference)
 }
 
 #[test]
@@ -66,7 +59,7 @@ fn values_fields_and_defaults_arrive_over_every_wire() {
             "DB": "$<secret:db>", "SAME": "[${secret:alice:db}]", "NAME": "$<t:json#/user/name>", "EMPTY": "$<secret:empty>",
             "GONE": "$<secret:gone:-none>",
         });
-        let done = launch(&world, &settings(&server, wire, json!({})), entries).env("TAPIS_TOKEN", token("alice"));
+        let done = launch(&world, &settings(&server, json!({})), entries).env("TAPIS_TOKEN", token("alice"));
         let done = done.done().quiet();
         let value = "va\"l\\ue \u{1f511}\n";
         let expected =
@@ -85,7 +78,7 @@ fn a_value_of_a_mebibyte_arrives_whole() {
     let value = "\u{1}\"\u{e4}".repeat((1 << 20) / 4);
     server.state().put("alice", "big", &value);
     let config = json!({
-        "stores": { "t": settings(&server, TLS, json!({})) },
+        "stores": { "t": settings(&server, json!({})) },
         "files": { "big": { "content": "$<t:big>", "env": "BIG" } },
     });
     world.file("c.json", config.to_string()).mode("c.json", 0o600);
@@ -125,7 +118,7 @@ fn a_login_comes_from_where_the_settings_say_and_goes_no_further() {
     let by_token = json!({ "token": { "env": "MY_TOKEN" }, "tenant": TENANT });
     for more in [by_password, by_token] {
         let entries = json!({ "V": "$<secret:db>", "W": "$<secret:alice:json>" });
-        let done = launch(&world, &settings(&server, TLS, more), entries).env("MY_TOKEN", token("alice"));
+        let done = launch(&world, &settings(&server, more), entries).env("MY_TOKEN", token("alice"));
         let done = done.env("TAPIS_TOKEN", "another").env("TAPIS_PASSWORD", "another").done().quiet();
         assert!(!done.text().contains("another") && !done.text().contains("horse"), "{done:?}");
         // The first store has no setting that names it.
@@ -142,7 +135,7 @@ fn a_token_for_a_password_is_renewed_in_its_last_moments_and_not_before() {
         server.state().lifetime = lifetime;
         let more = json!({ "user": "alice", "password": { "env": "P" } });
         let entries = json!({ "A": "$<secret:db>", "B": "$<secret:json>", "C": "$<secret:empty>" });
-        launch(&world, &settings(&server, Wire::Plain, more), entries).env("P", PASSWORD).done().quiet();
+        launch(&world, &settings(&server, more), entries).env("P", PASSWORD).done().quiet();
         let calls = server.calls();
         assert_eq!(calls.iter().filter(|call| call.method == "POST").count(), logins, "{lifetime}");
     }
@@ -179,8 +172,7 @@ fn each_reason_for_having_no_value_is_told_apart() {
 #[test]
 fn a_token_that_is_not_taken_says_why() {
     let server = tapis::start(Wire::Plain, state());
-    let refused =
-        |token: &str, piece| with_token(&server, Wire::Plain, token, "$<secret:db>").fails(125, &["not let in", piece]);
+    let refused = |token: &str, piece| with_token(&server, token, "$<secret:db>").fails(125, &["not let in", piece]);
     refused(&token_of("alice", TENANT, now() - 90), "the token, which expired 9");
     refused(&token_of("alice", "other", now() + 90), "its tenant is `other`");
     refused(&token("alice").replace("eyJ", "eyX"), "is no JSON Web Token");
@@ -191,12 +183,12 @@ fn a_token_that_is_not_taken_says_why() {
 
     let world = World::new();
     let more = json!({ "tenant": "tacc" });
-    let done = launch(&world, &settings(&server, Wire::Plain, more), json!({ "V": "$<secret:db>" }));
+    let done = launch(&world, &settings(&server, more), json!({ "V": "$<secret:db>" }));
     done.env("TAPIS_TOKEN", token("alice"))
         .done()
         .fails(125, &["the token is of `dev`", "`tenant` of the store is `tacc`"]);
     let more = json!({ "user": "alice", "password": { "env": "P" } });
-    let done = launch(&world, &settings(&server, Wire::Plain, more), json!({ "V": "$<secret:db>" }));
+    let done = launch(&world, &settings(&server, more), json!({ "V": "$<secret:db>" }));
     let done = done.env("P", "wrong horse").done().fails(125, &["store t (tapis)", "no token for this password"]);
     assert!(!done.err.contains("wrong horse"), "{}", done.err);
 }
@@ -224,16 +216,6 @@ fn settings_that_do_not_say_enough_say_what_is_missing() {
     }
     let launch = world.inject(["-e", "V=$<tapis:db>", "--", "env"]).env("TAPIS_TOKEN", "x");
     launch.env("TAPIS_BASE_URL", "tacc.tapis.io").done().fails(125, &["TAPIS_BASE_URL: it is no address"]);
-}
-
-#[test]
-fn what_passes_is_waited_for() {
-    for fault in [Reply::html(500, "<h1>oops</h1>"), Reply::text(429, "slow down").with("retry-after", "1")] {
-        let server = tapis::start(TLS, state());
-        server.next([Fault::Instead(fault)]);
-        assert_eq!(with_token(&server, TLS, &token("alice"), "$<secret:json#/user/name>").quiet().variable("V"), "amy");
-        assert_eq!(server.count(), 2);
-    }
 }
 
 #[test]
@@ -275,22 +257,6 @@ fn what_the_service_would_never_say_is_an_error_that_repeats_nothing_of_it() {
 }
 
 #[test]
-fn a_server_that_is_not_the_right_one_gets_no_token() {
-    for (wire, piece) in
-        [(Wire::Tls(Certificate::Expired), "expired"), (Wire::Tls(Certificate::OtherName), "elsewhere.example")]
-    {
-        let server = tapis::start(wire, state());
-        with_token(&server, wire, &token("alice"), "$<secret:db>").fails(125, &["unavailable", piece]);
-        assert_eq!(server.count(), 0);
-    }
-    let (server, other, world) = (tapis::start(TLS, state()), tapis::start(TLS, state()), World::new());
-    let more = json!({ "ca_file": other.ca_file() });
-    let done = launch(&world, &settings(&server, TLS, more), json!({ "V": "$<secret:db>" }));
-    done.env("TAPIS_TOKEN", token("alice")).done().fails(125, &["unavailable", "certificate"]);
-    assert_eq!(server.count(), 0);
-}
-
-#[test]
 fn a_store_that_is_down_is_told_once_and_in_time() {
     let (server, world) = (tapis::start(Wire::Plain, state()), World::new());
     let entries = json!({ "A": "$<secret:db>", "B": "$<secret:json>" });
@@ -302,7 +268,7 @@ fn a_store_that_is_down_is_told_once_and_in_time() {
         if piece.is_empty() {
             server.always(Fault::Delay(Duration::from_secs(30)));
         }
-        let done = launch(&world, &settings(&server, Wire::Plain, more), entries.clone());
+        let done = launch(&world, &settings(&server, more), entries.clone());
         let done = done.env("TAPIS_TOKEN", token("alice")).done().fails(125, &["store t (tapis)", piece]);
         assert_eq!(done.err.trim().lines().count(), 1, "{}", done.err);
     }
