@@ -26,6 +26,7 @@ pub(crate) use tokio::sync::{Mutex, OnceCell};
 
 use crate::failure::StoreError;
 use crate::secret::Secret;
+use crate::sys;
 use address::Host;
 use bytes::Bytes;
 use connect::Route;
@@ -66,6 +67,7 @@ const WINDOW: u32 = 2 << 20;
 /// Looking a name up takes a second one for as long as it lasts. Signals are not for that one: they
 /// end this process, or go to whoever waits for them here.
 pub(crate) fn runtime() -> Result<Runtime, StoreError> {
+    sys::look_hosts_up_without_modules();
     let hold_signals = || {
         let _ = SigSet::all().thread_block();
     };

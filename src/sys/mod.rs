@@ -5,6 +5,7 @@
 mod alloc;
 pub(crate) mod fork;
 mod harden;
+mod names;
 pub(crate) mod process;
 mod stack;
 mod start;
@@ -13,6 +14,7 @@ pub use alloc::Wiping;
 pub(crate) use harden::Hardened;
 #[cfg(debug_assertions)]
 pub(crate) use harden::pause_if_asked;
+pub(crate) use names::look_hosts_up_without_modules;
 pub(crate) use process::{end_on_signals_as_init, without_sigpipe};
 pub(crate) use stack::wipe_dead_stack;
 pub use start::Given;
