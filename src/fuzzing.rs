@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "to panic is this file's task")]
 
 use crate::environ::Environ;
-#[cfg(feature = "remote")]
 use crate::net::canned::{self, Canned};
 use crate::plan::{self, Dialect, OnConflict, Options};
 use crate::reference::{self, Absent, Address, Body, Hole, PodField, Tail};
@@ -350,7 +349,6 @@ pub fn store_file(input: &[u8]) {
 }
 
 /// Stores of each remote kind, on a server that nobody asks; their login is the variable.
-#[cfg(feature = "remote")]
 const STORES: [(&str, &[(&str, &str)]); 5] = [
     ("tapis", &[("token", LOGIN)]),
     ("tapis", &[("user", "alice"), ("password", LOGIN)]),
@@ -358,16 +356,13 @@ const STORES: [(&str, &[(&str, &str)]); 5] = [
     ("cloudify", &[("token", LOGIN)]),
     ("qovery", &[("token", LOGIN), ("scope", "project"), ("id", "1")]),
 ];
-#[cfg(feature = "remote")]
 const LOGIN: &str = "LOGIN";
 
 /// What no message repeats of a reply.
-#[cfg(feature = "remote")]
 const NOT_REPEATED: &str = "<hunter2>";
 
 /// A server's replies, each a status, a blank and a body, with a NUL between them: every kind makes a
 /// value of them that stands in one, or an error that shows nothing of them.
-#[cfg(feature = "remote")]
 pub fn store_replies(input: &[u8]) {
     let reply = |text: &[u8]| {
         let status = text.get(..3).and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
@@ -386,7 +381,6 @@ pub fn store_replies(input: &[u8]) {
 }
 
 /// The values that a store of the kind gives. Its failures show nothing.
-#[cfg(feature = "remote")]
 fn answers(kind: &str, settings: &[(&'static str, &str)], replies: &[Canned]) -> Vec<Vec<u8>> {
     use crate::store::{self, Context, Credential, Request, Setting, Settings};
     let mut all = Settings::default();
@@ -432,7 +426,6 @@ fn answers(kind: &str, settings: &[(&'static str, &str)], replies: &[Canned]) ->
 }
 
 /// As a text, as base64, or, where a kind gives any JSON, as that.
-#[cfg(feature = "remote")]
 fn is_in(value: &[u8], json: &serde_json::Value) -> bool {
     use base64::Engine as _;
     let is_same = match json {

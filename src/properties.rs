@@ -106,7 +106,6 @@ static TARGETS: &[Target] = &[
             "\u{3}",
         ],
     ),
-    #[cfg(feature = "remote")]
     (
         "store_replies",
         fuzzing::store_replies,

@@ -66,6 +66,7 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
 trait Wanted: Sized {
     fn of(request: &RequestPlan) -> Self;
     fn ask<'a>(store: &'a dyn Store, wanted: &'a mut [Self]) -> Pending<'a>;
+    fn has_failed(&self) -> bool;
 }
 
 impl Wanted for Request {
@@ -75,6 +76,10 @@ impl Wanted for Request {
 
     fn ask<'a>(store: &'a dyn Store, wanted: &'a mut [Self]) -> Pending<'a> {
         store.resolve(wanted)
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.answer, Some(Err(_)))
     }
 }
 
@@ -103,9 +108,8 @@ impl<W: Wanted> Batch<'_, W> {
     }
 
     /// Neither the store failed nor a request.
-    #[cfg(any(test, feature = "remote"))]
     fn is_answered(&self) -> bool {
-        self.outcome.is_ok() && !self.requests.iter().any(|request| matches!(request.answer, Some(Err(_))))
+        self.outcome.is_ok() && !self.wanted.iter().any(W::has_failed)
     }
 }
 

@@ -23,6 +23,10 @@ impl Wanted for Look {
     fn ask<'a>(store: &'a dyn Store, wanted: &'a mut [Self]) -> Pending<'a> {
         store.look(wanted)
     }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.answer, Some(Err(_)))
+    }
 }
 
 /// Each request of the plan in its order, and all that would stop a launch.

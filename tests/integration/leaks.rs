@@ -2,11 +2,9 @@
 //! dump, on no disk; and no login of a store in what the command gets.
 
 use crate::canary::{Canary, Needle, in_memory, is_any_in};
-#[cfg(feature = "remote")]
 use crate::doubles::{http::Fault, tapis};
 use crate::files::{By as _, Method, Running, WAIT, eventually, janitor, methods, waiting};
 use crate::harness::{IDENTITY, Inject, Outcome, STORE, World, probe};
-#[cfg(feature = "remote")]
 use crate::remote::{KINDS, WIRES};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -202,7 +200,6 @@ fn before_exec_a_password_that_was_just_made_is_in_memory_once_and_nothing_else_
 
 /// Every kind, over both versions of HTTP: neither what is shown to be let in, nor an answer as it came
 /// out of TLS, nor a value but where it is delivered.
-#[cfg(feature = "remote")]
 #[test]
 fn before_exec_nothing_is_in_memory_of_a_fetch_over_tls_but_the_value_in_its_variable() {
     for (number, kind) in KINDS.iter().enumerate() {
@@ -229,7 +226,6 @@ fn before_exec_nothing_is_in_memory_of_a_fetch_over_tls_but_the_value_in_its_var
 }
 
 /// A name is looked up by a thread of its own, which has to be gone before exec: it blocks signals.
-#[cfg(feature = "remote")]
 #[test]
 fn before_exec_the_thread_that_looked_a_name_up_is_gone() {
     for kind in &KINDS {

@@ -15,7 +15,6 @@ mod certificates;
 mod cloudify;
 mod conformance;
 mod environment;
-#[cfg(feature = "remote")]
 mod faults;
 mod files;
 mod hostile;
@@ -33,7 +32,6 @@ mod qovery;
 mod readme;
 mod recorded;
 mod references;
-#[cfg(feature = "remote")]
 mod remote;
 #[cfg(feature = "local")]
 mod secret;

@@ -90,7 +90,6 @@ fn a_signal_that_was_inherited_as_ignored_is_not_taken() {
     assert_eq!(out, "value\n");
 }
 
-#[cfg(feature = "remote")]
 mod fetching {
     use super::*;
     use crate::doubles::http::{Fault, Reply, Server, Wire};
