@@ -1,7 +1,9 @@
 //! Certificates for a server of a test, made anew for each: what a client should accept, and the
 //! kinds it should not. The files a client is given lie in a directory that goes with the server.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +21,9 @@ pub(crate) enum Certificate {
     Expired,
     /// By the authority, for another name.
     OtherName,
+    /// By the authority, for the name that every Juju controller has and no address; with the extensions
+    /// that Python wants since 3.13.
+    Controller,
     /// By no authority; `ca_file` holds the certificate itself.
     SelfSigned,
     /// The same with CA:TRUE, as `openssl req -x509` makes it.
@@ -37,12 +42,14 @@ impl Authority {
     pub(crate) fn new(kind: Certificate) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(rcgen::DnType::CommonName, "the authority of a test");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
 
         let is_self_signed = [Certificate::SelfSigned, Certificate::SelfSignedCa].contains(&kind);
         let names: &[&str] = match kind {
             Certificate::OtherName => &["elsewhere.example"],
+            Certificate::Controller => &["juju-apiserver", "localhost"],
             _ => &["localhost", "127.0.0.1", "::1"],
         };
         let mut params = CertificateParams::new(names.iter().map(|&name| name.into()).collect::<Vec<_>>()).unwrap();
@@ -50,6 +57,11 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         if kind == Certificate::SelfSignedCa {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        if kind == Certificate::Controller {
+            params.is_ca = IsCa::ExplicitNoCa;
+            params.use_authority_key_identifier_extension = true;
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         }
         if kind == Certificate::Expired {
             params.not_before = rcgen::date_time_ymd(2001, 1, 1);
