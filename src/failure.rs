@@ -130,6 +130,23 @@ impl StoreError {
     }
 }
 
+#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote kinds are its callers"))]
+impl StoreError {
+    /// The same in other words.
+    pub(crate) fn map(mut self, change: impl FnOnce(&str) -> String) -> Self {
+        let (Self::Denied(why)
+        | Self::Unauthenticated(why)
+        | Self::Unavailable(why)
+        | Self::TimedOut(why)
+        | Self::Malformed(why)
+        | Self::TooBig(why)
+        | Self::NotReadable(why)
+        | Self::Settings(why)) = &mut self;
+        *why = change(why);
+        self
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, why) = match self {

@@ -102,7 +102,9 @@ impl Route<'_> {
             let reason = reason.rsplit(": ").next().unwrap_or_default();
             Fault::passing(format!("the name {} cannot be looked up: {reason}; {advice}", host.name))
         })?;
-        let stream = self.deadline.within(host, "to connect", race(addresses)).await?;
+        let attempts = interleave(addresses).into_iter().map(TcpStream::connect);
+        let stream = self.deadline.within(host, "to connect", race(attempts)).await?;
+        let stream = stream.map_err(|error| error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
         let stream = stream.map_err(|error| Fault::passing(format!("{host}: {}; {advice}", reason(&error))))?;
         // Requests are small and wait for their answers: nothing is to be held back.
         let _ = stream.set_nodelay(true);
@@ -136,28 +138,30 @@ pub(super) fn reason(error: &io::Error) -> &'static str {
     }
 }
 
-/// The first connection that is made to any of the addresses (RFC 8305): attempts begin one after
-/// the other, the next when one fails or has taken a while, and IP versions take turns.
-async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
-    type Attempt = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
-    let mut waiting = interleave(addresses).into_iter();
-    let mut running: Vec<Attempt> = Vec::new();
+/// The first attempt that succeeds, as of connections to any of several addresses (RFC 8305): they
+/// begin one after the other, the next when one fails or has taken a while. Err: the failure that came
+/// first; none where there was no attempt.
+pub(crate) async fn race<T, E, F>(attempts: impl IntoIterator<Item = F>) -> Result<T, Option<E>>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut waiting = attempts.into_iter().peekable();
+    let mut running: Vec<Pin<Box<F>>> = Vec::new();
     let mut first_error = None;
     loop {
         match waiting.next() {
-            Some(address) => running.push(Box::pin(TcpStream::connect(address))),
-            None if running.is_empty() => {
-                return Err(first_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
-            }
+            Some(attempt) => running.push(Box::pin(attempt)),
+            None if running.is_empty() => return Err(first_error),
             None => {}
         }
+        let are_more = waiting.peek().is_some();
         let mut pause = pin!(tokio::time::sleep(STAGGER));
         let connected = poll_fn(|context| {
             let mut failed = false;
             let mut at = 0;
             while at < running.len() {
                 match running[at].as_mut().poll(context) {
-                    Poll::Ready(Ok(stream)) => return Poll::Ready(Some(stream)),
+                    Poll::Ready(Ok(done)) => return Poll::Ready(Some(done)),
                     Poll::Ready(Err(error)) => {
                         drop(running.remove(at));
                         first_error.get_or_insert(error);
@@ -166,11 +170,11 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
                     Poll::Pending => at += 1,
                 }
             }
-            let next = failed || waiting.len() > 0 && pause.as_mut().poll(context).is_ready();
+            let next = failed || are_more && pause.as_mut().poll(context).is_ready();
             if next { Poll::Ready(None) } else { Poll::Pending }
         });
-        if let Some(stream) = connected.await {
-            return Ok(stream);
+        if let Some(done) = connected.await {
+            return Ok(done);
         }
     }
 }
@@ -209,11 +213,12 @@ mod tests {
             let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let (open, refusing) = (listener.local_addr().unwrap(), closed.local_addr().unwrap());
             drop(closed);
-            let stream = race(vec![refusing, refusing, open]).await.unwrap();
+            let race = |addresses: &[SocketAddr]| race(addresses.to_vec().into_iter().map(TcpStream::connect));
+            let stream = race(&[refusing, refusing, open]).await.unwrap();
             assert_eq!(stream.peer_addr().unwrap(), open);
-            let error = race(vec![refusing, refusing]).await.unwrap_err();
+            let error = race(&[refusing, refusing]).await.unwrap_err().unwrap();
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-            assert!(race(vec![]).await.is_err());
+            assert!(race(&[]).await.is_err_and(|error| error.is_none()));
         });
     }
 
@@ -231,7 +236,7 @@ mod tests {
             }
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let open = listener.local_addr().unwrap();
-            assert_eq!(race(vec![silent, open]).await.unwrap().peer_addr().unwrap(), open);
+            assert_eq!(race([silent, open].map(TcpStream::connect)).await.unwrap().peer_addr().unwrap(), open);
         });
     }
 }

@@ -14,22 +14,24 @@ mod each;
 mod proxy;
 mod retry;
 mod tls;
+mod websocket;
 
 pub(crate) use address::{Base, Origin, encode};
-pub(crate) use connect::Io;
+pub(crate) use connect::race;
 pub(crate) use each::{all, each};
 pub(crate) use hyper::header;
 pub(crate) use hyper::{Method, StatusCode};
 pub(crate) use proxy::Proxy;
 pub(crate) use tls::{Identity, Roots};
 pub(crate) use tokio::sync::{Mutex, OnceCell};
+pub(crate) use websocket::WebSocket;
 
 use crate::failure::StoreError;
 use crate::secret::Secret;
 use crate::sys;
 use address::Host;
 use bytes::Bytes;
-use connect::Route;
+use connect::{Io, Route};
 use header::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Uri;
@@ -186,7 +188,7 @@ pub(crate) struct Reply {
 
 /// A failure of one try.
 pub(crate) struct Fault {
-    error: StoreError,
+    pub(crate) error: StoreError,
     /// It may go better in a moment.
     is_transient: bool,
     /// The server may have acted on the request.
@@ -194,13 +196,43 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
+    pub(crate) fn is_transient(&self) -> bool {
+        self.is_transient
+    }
+
     fn for_good(error: StoreError) -> Self {
         Self { error, is_transient: false, may_be_done: true }
     }
 
-    /// Before a request was sent.
-    fn passing(text: String) -> Self {
+    /// Before a request was sent, or where it changes nothing.
+    pub(crate) fn passing(text: String) -> Self {
         Self { error: StoreError::Unavailable(text), is_transient: true, may_be_done: false }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::for_good(error)
+    }
+}
+
+/// Makes an attempt that changes nothing again while it may go better, as the deadline and the number
+/// of retries allow.
+pub(crate) async fn retried<T>(
+    deadline: &Deadline,
+    retries: u32,
+    mut attempt: impl AsyncFnMut() -> Result<T, Fault>,
+) -> Result<T, StoreError> {
+    let mut tries = Tries::new(deadline, retries);
+    // Where the time ends a later try, this tells more than that.
+    let mut last = None;
+    loop {
+        match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(Fault { error: error @ StoreError::TimedOut(_), .. }) => return Err(last.unwrap_or(error)),
+            Err(fault) if fault.is_transient && tries.another(None).await => last = Some(fault.error),
+            Err(fault) => return Err(fault.error),
+        }
     }
 }
 
@@ -331,18 +363,10 @@ impl Client {
         }
     }
 
-    /// A connection of its own for another protocol, in TLS where the base address says https. The
-    /// server is known by `server_name`, or by its host.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no kind with a protocol of its own is here yet"))]
-    pub(crate) async fn stream(&self, server_name: Option<&str>) -> Result<Io, StoreError> {
-        let mut tries = self.tries();
-        loop {
-            match self.route(server_name, false).connect().await {
-                Ok((stream, _)) => return Ok(stream),
-                Err(fault) if fault.is_transient && tries.another(None).await => {}
-                Err(fault) => return Err(fault.error),
-            }
-        }
+    /// One try to make a connection of its own for another protocol, in TLS where the base address
+    /// says https. The server is known by `server_name`, or by its host.
+    async fn stream(&self, server_name: Option<&str>) -> Result<Io, Fault> {
+        self.route(server_name, false).connect().await.map(|(stream, _)| stream)
     }
 
     fn tries(&self) -> Tries<'_> {
@@ -370,7 +394,7 @@ impl Client {
                 Lease::Http2(sender) => sender.send_request(message).await,
             };
             let (head, body) = answered.map_err(|error| self.broken(&error))?.into_parts();
-            Ok(Reply { status: head.status, headers: head.headers, body: self.read(body).await? })
+            Ok::<_, Fault>(Reply { status: head.status, headers: head.headers, body: self.read(body).await? })
         };
         let reply = self.reach.deadline.within(self.origin(), "to answer", answered).await??;
         if let Lease::Http1 { sender, .. } = lease

@@ -257,6 +257,7 @@ stores! {
     apolo,
     cloudify,
     qovery,
+    juju,
 }
 
 pub(crate) fn kind(name: &str) -> Option<&'static Kind> {

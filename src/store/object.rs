@@ -17,6 +17,11 @@ impl<'j> Object<'j> {
         serde_json::from_slice(json).ok()
     }
 
+    /// Of all members.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A member; None where it is absent or of another type.
     pub(super) fn get<T: Deserialize<'j>>(&self, name: &str) -> Option<T> {
         serde_json::from_str(self.0.get(name)?.get()).ok()

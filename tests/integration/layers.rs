@@ -31,7 +31,7 @@ const ORDER: [&str; 23] = [
 ];
 
 /// A package and the files that may name it.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 22] = [
     ("clap", &["cli.rs", "manage/cli.rs"]),
     ("serde_json", &["spec/", "store/", "report", "manage/", "diag.rs", "filter.rs", "template.rs", "tapis"]),
     ("regex", &["tapis", "report"]),
@@ -48,6 +48,10 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("tokio_rustls", &["net/"]),
     ("webpki_roots", &["net/"]),
     ("httpdate", &["net/"]),
+    ("tokio_websockets", &["net/"]),
+    ("futures_core", &["net/"]),
+    ("futures_sink", &["net/"]),
+    ("saphyr_parser", &["store/juju/"]),
     ("ring", &[]),
     ("rustls", &[]),
 ];

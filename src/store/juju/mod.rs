@@ -1,0 +1,405 @@
+//! Juju: the user secrets of a model, asked of its controller over a websocket.
+//!
+//! A secret is found by its name or its id, has several keys, and keeps its old revisions. One
+//! connection and one login serve all requests, which go out together: each asks for one secret,
+//! since what else a reply held would be values that nobody asked for.
+
+mod login;
+mod rpc;
+mod yaml;
+
+use super::object::Object;
+use super::remote::{fetch_each, reach};
+use super::{Caps, Context, Form, Kind, Pending, Request, Settings, Store, StoreError};
+use crate::net::{Base, Client, Deadline, Fault, Roots, WebSocket, race, retried};
+use crate::reference::Address;
+use crate::secret::Secret;
+use crate::template::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use login::{Login, Model, is_uuid};
+use rpc::{Refusal, Reply, Session, malformed};
+use serde_json::json;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+pub(crate) static KIND: Kind = Kind {
+    name: "juju",
+    about: "the user secrets of a Juju model",
+    caps: Caps { versions: true, network: true, random: false },
+    settings: &[
+        ("endpoints", Form::List),
+        ("model", Form::Text),
+        ("user", Form::Text),
+        ("password", Form::Credential),
+    ],
+    credential_variables: &[],
+    without_settings: login::has_client,
+    check: |address, settings| {
+        login::check(settings)?;
+        Wanted::parse(address).map(drop)
+    },
+    open,
+    manage: None,
+};
+
+/// What a controller's certificate is for, whatever host has it.
+const SERVER_NAME: &str = "juju-apiserver";
+const PORT: u16 = 17070;
+/// Requests that wait for their replies at the same time. They are small: none waits to be sent while
+/// replies wait to be read.
+const AT_ONCE: usize = 100;
+
+fn open(settings: &Settings, context: &Context<'_>) -> Result<Box<dyn Store>, StoreError> {
+    let juju = Juju::open(settings, context).map_err(in_our_words)?;
+    Ok(Box::new(juju))
+}
+
+/// The layer below calls the address of a server what it is called with every other kind.
+fn in_our_words(error: StoreError) -> StoreError {
+    error.map(|text| text.replace("`url`", "`endpoints`"))
+}
+
+/// The address of `HOST:PORT`, or of a host at the usual port.
+fn url(endpoint: &str) -> Result<String, StoreError> {
+    let has_port = endpoint.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    let url = if has_port { format!("https://{endpoint}") } else { format!("https://{endpoint}:{PORT}") };
+    match Base::parse(&url) {
+        Ok(base) if base.path.is_empty() && !endpoint.contains('/') => Ok(url),
+        _ => Err(StoreError::Settings(
+            "`endpoints` is a list of HOST:PORT, such as \"10.0.0.1:17070\"; an IPv6 address stands in brackets".to_owned(),
+        )),
+    }
+}
+
+/// A secret and one of its revisions: the latest where none is named.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Wanted {
+    name: Name,
+    revision: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    /// And the UUID of the model that it is of, where that was said.
+    Id { id: String, model: Option<String> },
+    /// Unique among the secrets that a model owns.
+    Label(String),
+}
+
+impl Wanted {
+    fn parse(address: &Address) -> Result<Self, String> {
+        let revision = address.version.as_deref().map(|version| {
+            let is_number = version.bytes().all(|byte| byte.is_ascii_digit());
+            let revision = version.parse().ok().filter(|revision| is_number && *revision > 0);
+            revision.ok_or_else(|| "a revision of Juju is a number from 1".to_owned())
+        });
+        Ok(Self { name: Name::parse(&address.path)?, revision: revision.transpose()? })
+    }
+}
+
+impl Name {
+    /// As `juju show-secret` has it: what is a URI is one, everything else is a name. The scheme may be
+    /// there or, as behind `secret:` of ours, not.
+    fn parse(path: &str) -> Result<Self, String> {
+        let uri = path.strip_prefix("secret:").unwrap_or(path);
+        let uri = uri.strip_prefix("//").unwrap_or(uri);
+        let (model, id) = match uri.split_once('/') {
+            Some((model, id)) => (Some(model), id),
+            None => (None, uri),
+        };
+        if is_id(id) && model.is_none_or(is_uuid) {
+            return Ok(Self::Id { id: id.to_owned(), model: model.map(str::to_ascii_lowercase) });
+        }
+        let is_unlike = |letter: char| letter.is_control() || ":/?#".contains(letter);
+        match path.is_empty() || path.contains(is_unlike) {
+            true => Err("a secret of Juju is its name, its id of 20 characters, or `//MODEL-UUID/ID`".to_owned()),
+            false => Ok(Self::Label(path.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id { id, .. } => write!(out, "secret:{id}"),
+            Self::Label(name) => write!(out, "`{name}`"),
+        }
+    }
+}
+
+/// An xid: 12 bytes in base32hex without padding, so that of the last character one bit counts.
+fn is_id(text: &str) -> bool {
+    let has_letters = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
+    text.len() == 20 && has_letters && text.ends_with(['0', 'g'])
+}
+
+/// One way to the controller.
+struct Door {
+    client: Client,
+    server_name: Option<String>,
+}
+
+struct Juju {
+    login: Login,
+    doors: Vec<Door>,
+    deadline: Deadline,
+    retries: u32,
+}
+
+/// None: there is no such secret, or no such revision of it.
+type Answers = RefCell<BTreeMap<Wanted, Result<Option<Value>, StoreError>>>;
+
+impl Store for Juju {
+    fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
+        Box::pin(async { self.answer(requests).await.map_err(in_our_words) })
+    }
+}
+
+impl Juju {
+    fn open(settings: &Settings, context: &Context<'_>) -> Result<Self, StoreError> {
+        let mut login = Login::find(settings, context.environ)?;
+        let authority = login.authority.take().filter(|_| settings.path("ca_file").is_none());
+        let is_private = authority.is_some() || settings.path("ca_file").is_some();
+        let mut doors = Vec::new();
+        let mut deadline = None;
+        let mut add = |roots: Option<Roots>, server_name: Option<&str>| {
+            for endpoint in &login.endpoints {
+                let mut reach = reach(&url(endpoint)?, settings, context)?;
+                reach.roots = roots.clone().unwrap_or(reach.roots);
+                // All of them have the same.
+                deadline = Some(*deadline.get_or_insert(reach.deadline));
+                doors.push(Door { client: Client::new(reach)?, server_name: server_name.map(str::to_owned) });
+            }
+            Ok(())
+        };
+        if is_private {
+            let given = |(pem, path): (Vec<u8>, PathBuf)| Roots::Given { pem, origin: path.display().to_string() };
+            add(authority.map(given), Some(SERVER_NAME))?;
+        }
+        // A controller with a public name has a public certificate, too or instead.
+        if !is_private || login.public_name.is_some() && settings.path("ca_file").is_none() {
+            add(None, login.public_name.as_deref())?;
+        }
+        let deadline = deadline.ok_or_else(|| StoreError::Settings("`endpoints` is empty".to_owned()))?;
+        Ok(Self { login, doors, deadline, retries: context.retries })
+    }
+
+    async fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
+        let wanted: Result<Vec<Wanted>, String> =
+            requests.iter().map(|request| Wanted::parse(&request.address)).collect();
+        let mut wanted = wanted.map_err(StoreError::Settings)?;
+        wanted.sort_unstable();
+        wanted.dedup();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let answers = Answers::default();
+        retried(&self.deadline, self.retries, async || self.ask(&wanted, &answers).await).await?;
+        fetch_each(requests, Wanted::parse, |wanted| {
+            let answer = wanted.ok().and_then(|wanted| answers.borrow_mut().remove(&wanted));
+            std::future::ready(answer.unwrap_or(Ok(None)))
+        })
+        .await
+    }
+
+    /// Answers what has no answer yet, on one connection.
+    async fn ask(&self, wanted: &[Wanted], answers: &Answers) -> Result<(), Fault> {
+        let model = match &self.login.model {
+            Model::Id(id) => id.clone(),
+            Model::Name { owner, name } => self.find_model(owner, name).await?,
+        };
+        let mut session = self.log_in(&format!("/model/{model}/api")).await?;
+        let version = session.version("Secrets", &[1, 2]).ok_or_else(|| {
+            let text = format!("{} is too old to give secrets out; Juju does since 3.3", session.origin());
+            StoreError::NotReadable(text)
+        })?;
+        let mut rest = wanted.iter().filter(|wanted| !answers.borrow().contains_key(wanted)).collect::<Vec<_>>().into_iter();
+        let mut under_way: BTreeMap<u64, &Wanted> = BTreeMap::new();
+        loop {
+            while under_way.len() < AT_ONCE
+                && let Some(next) = rest.next()
+            {
+                if let Name::Id { model: Some(other), .. } = &next.name
+                    && *other != model
+                {
+                    let text = format!("{} is of the model {other}, and this store of {model}", next.name);
+                    answers.borrow_mut().insert(next.clone(), Err(StoreError::Settings(text)));
+                    continue;
+                }
+                let number = session.send("Secrets", version, "ListSecrets", &filter(next)).await?;
+                under_way.insert(number, next);
+            }
+            if under_way.is_empty() {
+                session.close().await;
+                return Ok(());
+            }
+            let message = session.receive().await?;
+            let reply = Reply::parse(&message).ok_or_else(|| malformed(session.origin()))?;
+            let next = under_way.remove(&reply.number).ok_or_else(|| malformed(session.origin()))?;
+            let answer = read(next, &model, reply.result, session.origin());
+            let answer = match answer {
+                // What may go better in a moment is asked again, with what is not answered yet.
+                Err(fault) if fault.is_transient() => return Err(fault),
+                answer => answer.map_err(|fault| fault.error),
+            };
+            answers.borrow_mut().insert(next.clone(), answer);
+        }
+    }
+
+    async fn log_in(&self, path: &str) -> Result<Session, Fault> {
+        Session::log_in(self.connect(path).await?, &self.login).await
+    }
+
+    /// By the door that opens first: the controllers of a cluster have one each.
+    async fn connect(&self, path: &str) -> Result<WebSocket, Fault> {
+        let knocks = self.doors.iter().map(|door| door.client.websocket(door.server_name.as_deref(), path));
+        race(knocks).await.map_err(|fault| {
+            let mut fault = fault.unwrap_or_else(|| StoreError::Settings("`endpoints` is empty".to_owned()).into());
+            if self.doors.len() > 1 {
+                fault.error = fault.error.map(|text| format!("{text} (the first of {} failures)", self.doors.len()));
+            }
+            fault
+        })
+    }
+
+    /// Asks the controller for the UUID of a model that the client has not met.
+    async fn find_model(&self, owner: &str, name: &str) -> Result<String, Fault> {
+        let mut session = self.log_in("/api").await?;
+        let origin = session.origin();
+        let version = session.version("ModelManager", &[5, 6, 7, 8, 9, 10, 11]);
+        let version = version.ok_or_else(|| malformed(origin))?;
+        let params = json!({ "tag": format!("user-{}", self.login.user) }).to_string();
+        let message = session.call("ModelManager", version, "ListModels", &params).await?;
+        let reply = session.reply(&message)?;
+        let result = reply.result.map_err(|refusal| refusal.fault(session.origin()))?;
+        let models = result.get::<Vec<Object<'_>>>("user-models").ok_or_else(|| malformed(session.origin()))?;
+        let found = models.iter().find_map(|entry| {
+            let model = entry.get::<Object<'_>>("model")?;
+            let has_owner = [format!("user-{owner}"), format!("user-{owner}@local")].contains(&model.get("owner-tag")?);
+            let is_it = has_owner && model.get::<String>("name")? == name;
+            model.get::<String>("uuid").filter(|id| is_it && is_uuid(id))
+        });
+        let found = found.ok_or_else(|| {
+            StoreError::Settings(format!(
+                "{} knows no model `{owner}/{name}` of `{}`; `juju models` lists those it does; is `model` right?",
+                session.origin(),
+                self.login.user
+            ))
+        })?;
+        session.close().await;
+        Ok(found)
+    }
+}
+
+/// The parameters that ask for one secret, its value included.
+fn filter(wanted: &Wanted) -> String {
+    let mut filter = match &wanted.name {
+        Name::Id { id, .. } => json!({ "uri": format!("secret:{id}") }),
+        Name::Label(label) => json!({ "label": label }),
+    };
+    if let Some(revision) = wanted.revision {
+        filter["revision"] = json!(revision);
+    }
+    json!({ "filter": filter, "show-secrets": true }).to_string()
+}
+
+/// What a reply says about a secret of the model.
+fn read(
+    wanted: &Wanted,
+    model: &str,
+    result: Result<Object<'_>, Refusal<'_>>,
+    origin: &dyn fmt::Display,
+) -> Result<Option<Value>, Fault> {
+    let result = match result {
+        Ok(result) => result,
+        Err(refusal) if refusal.is_absence() => return Ok(None),
+        Err(refusal) => return Err(refused(&refusal, origin)),
+    };
+    let found = result.get::<Vec<Object<'_>>>("results").ok_or_else(|| malformed(origin))?;
+    // A charm's secret may have the same label, and an old controller looks at no label at all.
+    let owner = format!("model-{model}");
+    let is_wanted = |secret: &&Object<'_>| {
+        let has = |member, expected: &str| secret.get::<String>(member).is_some_and(|text| text == expected);
+        has("owner-tag", &owner)
+            && match &wanted.name {
+                Name::Label(label) => has("label", label),
+                Name::Id { id, .. } => secret.get::<String>("uri").is_some_and(|uri| uri.rsplit([':', '/']).next() == Some(id)),
+            }
+    };
+    let mut found = found.iter().filter(is_wanted);
+    let secret = match (found.next(), found.next()) {
+        (None, _) => return Ok(None),
+        (Some(secret), None) => secret,
+        (Some(_), Some(_)) => {
+            let text = format!("{origin} has several secrets {}; name one by its id", wanted.name);
+            return Err(StoreError::Malformed(text).into());
+        }
+    };
+    let value = secret.get::<Object<'_>>("value").ok_or_else(|| malformed(origin))?;
+    if let Some(refusal) = Refusal::of_item(&value) {
+        return match refusal.is_absence() {
+            // It is there, and this revision of it was removed.
+            true => Err(StoreError::NotReadable(format!(
+                "{origin}: this revision of {} was removed; name another with @REVISION",
+                wanted.name
+            ))
+            .into()),
+            false => Err(refused(&refusal, origin)),
+        };
+    }
+    let data = value.get::<Object<'_>>("data").ok_or_else(|| malformed(origin))?;
+    let fields = data.names().map(|key| {
+        let text = Zeroizing::new(data.get::<String>(key)?);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3));
+        BASE64_STANDARD.decode_vec(&*text, &mut bytes).ok()?;
+        Some((key.to_owned(), Secret::from(bytes)))
+    });
+    // Who adds a secret may say that a value is base64 already, and nobody looks.
+    fields.collect::<Option<Vec<_>>>().map(|fields| Some(Value::Fields(fields))).ok_or_else(|| {
+        let text = format!("{origin}: a value of {} is no base64; `juju update-secret` replaces it", wanted.name);
+        StoreError::Malformed(text).into()
+    })
+}
+
+fn refused(refusal: &Refusal<'_>, origin: &dyn fmt::Display) -> Fault {
+    match &*refusal.code {
+        "unauthorized access" => StoreError::Denied(format!(
+            "{origin}: this user may not read the values of secrets; that takes `juju grant USER admin MODEL`"
+        ))
+        .into(),
+        _ => refusal.fault(origin),
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn fixture() -> super::contract::Fixture {
+    use super::contract::{Double, Fixture, Home};
+    use super::{Credential, Setting};
+    use crate::doubles::juju::{MODEL, PASSWORD, State, endpoint, start};
+    use crate::environ::Environ;
+
+    Fixture {
+        // The limits are of Juju's clients; a controller keeps what it is given.
+        carries: |_| true,
+        tells_absence: true,
+        seed: |secrets| {
+            let mut state = State::new();
+            for (name, value) in secrets {
+                state.put(name, &[("key", value)]);
+            }
+            let juju = start(state);
+            let mut settings = Settings::default();
+            settings.set("endpoints", Setting::List(vec![endpoint(&juju)]));
+            settings.set("model", Setting::Text(MODEL.into()));
+            settings.set("user", Setting::Text("admin".into()));
+            settings.set("password", Setting::Credential(Credential::Variable("PASSWORD".into())));
+            settings.set("ca_file", Setting::Path(juju.ca_file()));
+            let environ = Environ::of([&*format!("PASSWORD={PASSWORD}")]);
+            Double::open(&KIND, settings, &environ, None::<Home>).on(juju)
+        },
+    }
+}
