@@ -3,7 +3,9 @@
 //! `tests/setup` installs the clients, pinned by their hashes; the drivers are in `clients/`.
 
 use crate::doubles::http::{Server, Wire};
-use crate::doubles::{apolo, cloudify, qovery, tapis};
+use crate::doubles::tls::{Authority, Certificate};
+use crate::doubles::websocket::Framing;
+use crate::doubles::{apolo, cloudify, juju, qovery, tapis};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -113,4 +115,35 @@ fn the_client_of_qovery_takes_the_double_for_qovery() {
     assert_called(&double, &["GET /container/*/secret", "POST /container/*/secret", "PUT /container/*/secret/*"]);
     assert_called(&double, &["DELETE /container/*/secret/*", "POST /container/*/secret/*/alias"]);
     assert_called(&double, &["POST /container/*/secret/*/override", "GET /variable", "POST /variable"]);
+}
+
+#[test]
+fn the_client_of_juju_takes_the_double_for_a_controller() {
+    let start = |change: fn(&mut juju::State)| {
+        let mut state = juju::State::new();
+        change(&mut state);
+        juju::start(state)
+    };
+    let double = start(|state| {
+        state.put_of("application-x", "my-apitoken", &[("token", b"of a charm")]);
+    });
+    let pieces = start(|_| {});
+    pieces.frame(Framing::Pieces(4096));
+    let old = start(|state| state.versions = vec![1]);
+    let macaroon = start(|state| state.wants_macaroon = true);
+    let moved = start(|state| state.redirect = Some(juju::Redirect::WithAddresses));
+    let other = Authority::new(Certificate::Controller);
+    let mut command = Command::new(installed("juju/bin/python"));
+    // Isolated: the driver would stand before the package of its name.
+    command.arg("-I").arg(driver("juju.py")).env("MODEL", juju::MODEL).env("PASSWORD", juju::PASSWORD);
+    command.env("ENDPOINT", juju::endpoint(&double)).env("CA", double.ca_file()).env("OTHER_CA", other.ca_file());
+    for (name, double) in [("PIECES", &pieces), ("OLD", &old), ("MACAROON", &macaroon), ("MOVED", &moved)] {
+        command.env(name, juju::endpoint(double)).env(format!("CA_{name}"), double.ca_file());
+    }
+    drive(&mut command);
+    for method in ["List", "Create", "Update", "Remove"] {
+        assert!(double.count(&format!("Secrets.{method}Secrets")) > 0, "nobody asked {method}Secrets");
+    }
+    assert!(double.count("Secrets.GrantSecret") > 0 && double.count("Secrets.RevokeSecret") > 0);
+    assert!(double.count("Controller.AllModels") > 0 && pieces.pongs() > 0);
 }
