@@ -213,12 +213,12 @@ mod tests {
             let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let (open, refusing) = (listener.local_addr().unwrap(), closed.local_addr().unwrap());
             drop(closed);
-            let race = |addresses: &[SocketAddr]| race(addresses.to_vec().into_iter().map(TcpStream::connect));
-            let stream = race(&[refusing, refusing, open]).await.unwrap();
+            let stream = race([refusing, refusing, open].map(TcpStream::connect)).await.unwrap();
             assert_eq!(stream.peer_addr().unwrap(), open);
-            let error = race(&[refusing, refusing]).await.unwrap_err().unwrap();
+            let error = race([refusing, refusing].map(TcpStream::connect)).await.unwrap_err().unwrap();
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-            assert!(race(&[]).await.is_err_and(|error| error.is_none()));
+            let none: [SocketAddr; 0] = [];
+            assert!(race(none.map(TcpStream::connect)).await.is_err_and(|error| error.is_none()));
         });
     }
 

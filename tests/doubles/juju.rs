@@ -626,12 +626,12 @@ impl State {
     fn position(&self, uri: Option<&str>, label: Option<&str>) -> Result<usize, Refusal> {
         let owner = format!("model-{MODEL}");
         let mut all = self.secrets.iter();
-        let found = match (uri, label) {
+        match (uri, label) {
             (Some(uri), _) => {
                 let id = id_of(uri)?;
                 let at = all.position(|secret| secret.id == id);
                 match at {
-                    Some(at) if self.secrets[at].owner != owner => return Err(denied()),
+                    Some(at) if self.secrets[at].owner != owner => Err(denied()),
                     at => at.ok_or_else(|| self.absent(&format!("secret:{id}"))),
                 }
             }
@@ -639,8 +639,7 @@ impl State {
                 .position(|secret| secret.owner == owner && secret.label.as_deref() == Some(label))
                 .ok_or_else(|| self.absent(label)),
             (None, None) => Err(refusal("must specify either URI or label", "")),
-        };
-        found
+        }
     }
 }
 

@@ -93,7 +93,7 @@ fn stores_lists_kinds_and_what_is_wrong() {
     let report = json(world.inject(["stores", "--json", "-c", "c.json"]).done().quiet().text());
     assert_eq!((report["default"].as_str(), report["stores"][0]["kind"].as_str()), (Some("h"), Some("exec")));
     let kinds: Vec<_> = report["kinds"].as_array().unwrap().iter().map(|kind| kind["name"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["local", "dir", "env", "exec", "tapis", "apolo", "cloudify", "qovery"]);
+    assert_eq!(kinds, ["local", "dir", "env", "exec", "tapis", "apolo", "cloudify", "qovery", "juju"]);
     let done = world.inject(["stores", "-c", "-"]).input(r#"{"stores": {"x": {"kind": "nope"}}}"#).done();
     assert_eq!(done.status, Some(125));
     assert!(done.err.contains("stores.x.kind"), "{}", done.err);

@@ -18,6 +18,8 @@ mod environment;
 mod faults;
 mod files;
 mod hostile;
+#[cfg(feature = "remote")]
+mod juju;
 mod launch;
 mod layers;
 #[cfg(feature = "local")]

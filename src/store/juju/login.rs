@@ -278,3 +278,44 @@ impl File {
         StoreError::Settings(format!("{}: {why}", self.path.display()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0c1f5d3e-7a52-4b7f-8d53-2f9d8f3f2a11";
+
+    #[test]
+    fn a_model_is_a_uuid_or_the_name_of_an_owners() {
+        let name = |owner: &str, name: &str| Model::Name { owner: owner.into(), name: name.into() };
+        assert_eq!(Model::parse(&ID.to_uppercase(), "amy"), Model::Id(ID.into()));
+        assert_eq!(Model::parse("demo", "amy"), name("amy", "demo"));
+        assert_eq!(Model::parse("demo", "amy@local"), name("amy", "demo"));
+        assert_eq!(Model::parse("bob/demo", "amy"), name("bob", "demo"));
+        assert_eq!(Model::parse(&ID[1..], "amy"), name("amy", &ID[1..]));
+    }
+
+    #[test]
+    fn the_variables_of_juju_name_controller_and_model() {
+        let said = |entries: [&str; 2]| {
+            Said::find(&Settings::default(), &Environ::of(entries)).map(|said| (said.controller, said.model)).ok()
+        };
+        let both = |controller: Option<&str>, model: Option<&str>| {
+            Some((controller.map(str::to_owned), model.map(str::to_owned)))
+        };
+        assert_eq!(said(["A=", "JUJU_MODEL="]), both(None, None));
+        assert_eq!(said(["JUJU_MODEL=here:amy/demo", "JUJU_CONTROLLER="]), both(Some("here"), Some("amy/demo")));
+        assert_eq!(said(["JUJU_MODEL=demo", "JUJU_CONTROLLER=here"]), both(Some("here"), Some("demo")));
+        assert_eq!(said(["JUJU_MODEL=here:", "JUJU_CONTROLLER=here"]), both(Some("here"), None));
+        assert_eq!(said(["JUJU_MODEL=here:demo", "JUJU_CONTROLLER=far"]), None);
+    }
+
+    #[test]
+    fn the_files_are_where_juju_keeps_them() {
+        let directory = |entries: [&str; 2]| directory(&Environ::of(entries));
+        assert_eq!(directory(["JUJU_DATA=/d", "HOME=/h"]), Some("/d".into()));
+        assert_eq!(directory(["XDG_DATA_HOME=/x", "HOME=/h"]), Some("/x/juju".into()));
+        assert_eq!(directory(["JUJU_DATA=", "HOME=/h"]), Some("/h/.local/share/juju".into()));
+        assert_eq!(directory(["A=", "B="]), None);
+    }
+}

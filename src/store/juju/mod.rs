@@ -403,3 +403,66 @@ pub(crate) fn fixture() -> super::contract::Fixture {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "cu9nqkbmp25c7a8sqo2g";
+    const MODEL: &str = "0c1f5d3e-7a52-4b7f-8d53-2f9d8f3f2a11";
+
+    fn wanted(path: &str, version: Option<&str>) -> Result<Wanted, String> {
+        Wanted::parse(&Address { store: None, path: path.into(), version: version.map(Into::into) })
+    }
+
+    #[test]
+    fn what_is_a_uri_is_no_name() {
+        let id = |model: Option<&str>| Ok(Name::Id { id: ID.into(), model: model.map(str::to_owned) });
+        for path in [ID.to_owned(), format!("secret:{ID}")] {
+            assert_eq!(Name::parse(&path), id(None), "{path}");
+        }
+        for before in ["", "//", "secret:", "secret://"] {
+            assert_eq!(Name::parse(&format!("{before}{MODEL}/{ID}")), id(Some(MODEL)), "{before}");
+        }
+        assert_eq!(Name::parse(&format!("//{}/{ID}", MODEL.to_uppercase())), id(Some(MODEL)));
+        // One letter more or less, one that base32hex has not, one bit too many.
+        for name in ["db", "my-apitoken", "a b", &ID[1..], "xu9nqkbmp25c7a8sqo2g", "cu9nqkbmp25c7a8sqo2h"] {
+            assert_eq!(Name::parse(name), Ok(Name::Label(name.into())));
+        }
+        for neither in ["", "a/b", "a:b", "secret:db", "//x", "db?revision=1", "db#x", "a\nb", "demo/cu9nqkbmp25c7a8sqo2g"] {
+            assert!(Name::parse(neither).is_err(), "{neither}");
+        }
+    }
+
+    #[test]
+    fn a_revision_is_a_number_from_one() {
+        assert_eq!(wanted("db", None).unwrap().revision, None);
+        assert_eq!(wanted("db", Some("12")).unwrap().revision, Some(12));
+        for wrong in ["0", "-1", "+1", "1.0", "latest", "", "99999999999"] {
+            assert!(wanted("db", Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn one_secret_is_asked_for_and_nothing_is_null() {
+        let asked = |path, version| filter(&wanted(path, version).unwrap());
+        assert_eq!(asked("db\"", None), r#"{"filter":{"label":"db\""},"show-secrets":true}"#);
+        let uri = format!(r#"{{"filter":{{"revision":3,"uri":"secret:{ID}"}},"show-secrets":true}}"#);
+        assert_eq!(asked(&format!("//{MODEL}/{ID}"), Some("3")), uri);
+    }
+
+    #[test]
+    fn an_endpoint_is_a_host_and_a_port_or_the_usual_one() {
+        for (endpoint, address) in [
+            ("10.0.0.1:1", "https://10.0.0.1:1"),
+            ("h", "https://h:17070"),
+            ("[fd00::1]:1", "https://[fd00::1]:1"),
+            ("[fd00::1]", "https://[fd00::1]:17070"),
+        ] {
+            assert_eq!(url(endpoint).as_deref(), Ok(address));
+        }
+        for wrong in ["", "fd00::1", "h:", "h:x", "h:99999", "https://h", "h/", "h:1/x", "u:p@h:1", "unix:/x"] {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -90,7 +90,7 @@ impl fmt::Display for Refusal<'_> {
 }
 
 pub(super) fn malformed(origin: &dyn fmt::Display) -> StoreError {
-    StoreError::Malformed(format!("{origin} does not answer as a Juju controller does; is `url` right?"))
+    StoreError::Malformed(format!("{origin} does not answer as a Juju controller does; is `endpoints` right?"))
 }
 
 impl Session {
@@ -146,7 +146,7 @@ impl Session {
             addresses => addresses.join(", "),
         };
         Ok(StoreError::Settings(format!(
-            "{origin}: the model is at another controller; log in to that and name it in `url`: {whither}"
+            "{origin}: the model is at another controller; log in to that and name it in `endpoints`: {whither}"
         )))
     }
 
