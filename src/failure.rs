@@ -130,7 +130,6 @@ impl StoreError {
     }
 }
 
-#[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "remote kinds are its callers"))]
 impl StoreError {
     /// The same in other words.
     pub(crate) fn map(mut self, change: impl FnOnce(&str) -> String) -> Self {

@@ -18,7 +18,6 @@ mod environment;
 mod faults;
 mod files;
 mod hostile;
-#[cfg(feature = "remote")]
 mod juju;
 mod launch;
 mod layers;
