@@ -90,9 +90,9 @@ fn launch(input: &Input<'_>, spec: Spec) -> Result<Launched, Vec<Failure>> {
     for target in &plan.targets {
         let text = super::shown(&render(&target.template, &resolved.values, &entries));
         match &target.kind {
-            TargetKind::Variable(name) => launched.environment.insert(String::from_utf8(name.clone()).unwrap(), text),
+            TargetKind::Variable(name) => launched.environment.insert(String::from_utf8(name.to_vec()).unwrap(), text),
             TargetKind::File(file) => launched.config.insert(file.path.display().to_string(), text),
-            TargetKind::Descriptor { .. } => panic!("no case asks for a descriptor"),
+            TargetKind::Descriptor(_) => panic!("no case asks for a descriptor"),
         };
     }
     Ok(launched)

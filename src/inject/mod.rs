@@ -124,7 +124,7 @@ fn deliver_files(
                 variables.push(Variable { name, value, place });
                 continue;
             }
-            TargetKind::Descriptor { variable, mode, owner } => file::sealed(variable, *mode, *owner, &value)
+            TargetKind::Descriptor(plan) => file::sealed(&plan.variable, plan.mode, plan.owner, &value)
                 .map(|descriptor| format!("/proc/self/fd/{descriptor}").into_bytes()),
             TargetKind::File(_) => {
                 let Some(files) = &mut files else { continue };

@@ -84,7 +84,7 @@ fn search_path(
     entries: &[EntryPlan],
     passed: &[&'static CStr],
 ) -> Result<Cow<'static, [u8]>, CommandError> {
-    let is_path = |target: &&Target| matches!(&target.kind, TargetKind::Variable(name) if name == b"PATH");
+    let is_path = |target: &&Target| matches!(&target.kind, TargetKind::Variable(name) if **name == *b"PATH");
     if let Some(target) = targets.iter().find(is_path) {
         return plain(&target.template, entries).map(Cow::Owned).ok_or_else(|| {
             let message = "PATH says where the command is, so it cannot hold a reference to a store, and a variable \

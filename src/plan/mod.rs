@@ -28,6 +28,7 @@ use crate::users;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsString};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 pub(crate) struct Plan {
@@ -80,14 +81,9 @@ pub(crate) struct Target {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TargetKind {
-    Variable(Vec<u8>),
-    /// A sealed descriptor, whose path the variable gets.
-    Descriptor {
-        variable: String,
-        mode: u32,
-        owner: Option<users::Owner>,
-    },
-    File(FilePlan),
+    Variable(Rc<[u8]>),
+    Descriptor(Box<DescriptorPlan>),
+    File(Box<FilePlan>),
 }
 
 impl TargetKind {
@@ -95,10 +91,18 @@ impl TargetKind {
     pub(crate) fn variable(&self) -> Option<&[u8]> {
         match self {
             Self::Variable(name) => Some(name),
-            Self::Descriptor { variable, .. } => Some(variable.as_bytes()),
+            Self::Descriptor(descriptor) => Some(descriptor.variable.as_bytes()),
             Self::File(file) => file.variable.as_deref().map(str::as_bytes),
         }
     }
+}
+
+/// A sealed descriptor, whose path the variable gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DescriptorPlan {
+    pub(crate) variable: String,
+    pub(crate) mode: u32,
+    pub(crate) owner: Option<users::Owner>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::inherit::Inherited;
 use super::scan::Section;
-use super::{Export, FilePlan, OnConflict, Planner, Target, TargetKind};
+use super::{DescriptorPlan, Export, FilePlan, OnConflict, Planner, Target, TargetKind};
 use crate::failure::{Code, Failure, Layer, Place};
 use crate::reference::{Body, Hole};
 use crate::spec::{FileItem, Item, Mount, Text};
@@ -24,17 +24,17 @@ impl<'a> Planner<'a> {
             self.draft_inherited(inherited, &mut drafts);
         }
         if matches!(export, Export::MapAlone | Export::Said(true)) {
-            for (position, (name, item)) in spec.secret_map.iter().enumerate() {
-                let kind = TargetKind::Variable(name.as_bytes().to_vec());
+            for (position, (name, item)) in spec.secret_map.shared().enumerate() {
+                let kind = TargetKind::Variable(Rc::clone(name).into());
                 drafts.lay(name.as_bytes(), target(kind, &item.place, &item.shadows), Holds::Entry(position));
             }
         }
-        for (name, item) in spec.environment.iter() {
+        for (name, item) in spec.environment.shared() {
             let kind = if item.descriptor {
                 let (mode, owner) = (self.options.file_mode.unwrap_or(0o400), self.owner(None, &item.place));
-                TargetKind::Descriptor { variable: name.to_owned(), mode, owner }
+                TargetKind::Descriptor(DescriptorPlan { variable: name.to_string(), mode, owner }.into())
             } else {
-                TargetKind::Variable(name.as_bytes().to_vec())
+                TargetKind::Variable(Rc::clone(name).into())
             };
             let holds = Holds::Text { text: Cow::Borrowed(&item.text), name, section: Section::Environment };
             drafts.lay(name.as_bytes(), target(kind, &item.place, &item.shadows), holds);
@@ -83,7 +83,7 @@ impl<'a> Planner<'a> {
         for (name, value) in inherited.kept() {
             if self.is_meant(value) {
                 let place = Place::of(&layer, None, String::from_utf8_lossy(name));
-                let kind = TargetKind::Variable(name.to_vec());
+                let kind = TargetKind::Variable(name.into());
                 drafts.lay(name, target(kind, &place, &[]), Holds::Inherited(value));
             }
         }
@@ -103,7 +103,7 @@ impl<'a> Planner<'a> {
                 OnConflict::Error => draft.conflict = Some(value),
                 OnConflict::Inherit => {
                     drafts.holds[at] = Holds::Value(value);
-                    draft.kind = TargetKind::Variable(name.to_vec());
+                    draft.kind = TargetKind::Variable(name.into());
                     let place = std::mem::replace(&mut draft.place, environment);
                     draft.shadows.push(place);
                     continue;
@@ -121,11 +121,11 @@ impl<'a> Planner<'a> {
         let owner = self.owner(file.owner.as_deref(), place);
         if file.item.descriptor {
             let Some(variable) = &file.env else { return };
-            let kind = TargetKind::Descriptor { variable: variable.clone(), mode, owner };
+            let kind = TargetKind::Descriptor(DescriptorPlan { variable: variable.clone(), mode, owner }.into());
             return drafts.lay(variable.as_bytes(), target(kind, place, shadows), holds);
         }
         let plan = FilePlan { path: path.into(), mode, owner, variable: file.env.clone() };
-        drafts.push_file(file.env.as_deref(), target(TargetKind::File(plan), place, shadows), holds);
+        drafts.push_file(file.env.as_deref(), target(TargetKind::File(plan.into()), place, shadows), holds);
     }
 
     /// Whose a file is to be; an unknown name is reported.
@@ -171,7 +171,7 @@ impl<'a> Planner<'a> {
         }
         let owner = self.owner(None, &mount.place);
         let plan = FilePlan { path, mode, owner, variable: None };
-        drafts.push_file(None, target(TargetKind::File(plan), &mount.place, &mount.shadows), holds);
+        drafts.push_file(None, target(TargetKind::File(plan.into()), &mount.place, &mount.shadows), holds);
     }
 
     fn check_names(&mut self, drafts: &Drafts<'a>) {

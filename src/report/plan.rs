@@ -86,7 +86,7 @@ pub(crate) fn report_text(plan: &Plan, outlook: Option<&Outlook>) -> String {
 fn kind(target: &Target) -> &'static str {
     match target.kind {
         TargetKind::Variable(_) => "variable",
-        TargetKind::Descriptor { .. } => "descriptor",
+        TargetKind::Descriptor(_) => "descriptor",
         TargetKind::File(_) => "file",
     }
 }
@@ -94,7 +94,7 @@ fn kind(target: &Target) -> &'static str {
 fn name(target: &Target) -> String {
     match &target.kind {
         TargetKind::Variable(name) => String::from_utf8_lossy(name).into_owned(),
-        TargetKind::Descriptor { variable, .. } => variable.clone(),
+        TargetKind::Descriptor(descriptor) => descriptor.variable.clone(),
         TargetKind::File(file) => file.path.display().to_string(),
     }
 }
@@ -102,7 +102,7 @@ fn name(target: &Target) -> String {
 fn delivery(target: &Target) -> String {
     match &target.kind {
         TargetKind::Variable(_) => "environment".to_owned(),
-        TargetKind::Descriptor { mode, .. } => format!("sealed descriptor, mode {mode:04o}"),
+        TargetKind::Descriptor(descriptor) => format!("sealed descriptor, mode {:04o}", descriptor.mode),
         TargetKind::File(file) => {
             let variable = file.variable.as_ref().map_or_else(String::new, |name| format!(", path in {name}"));
             format!("in-memory file, mode {:04o}{variable}", file.mode)

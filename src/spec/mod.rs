@@ -71,7 +71,12 @@ impl<T> Members<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.list.iter().map(|(name, item)| (&**name, item))
+        self.shared().map(|(name, item)| (&**name, item))
+    }
+
+    /// For who keeps the names.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = (&Rc<str>, &T)> {
+        self.list.iter().map(|(name, item)| (name, item))
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
