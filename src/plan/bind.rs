@@ -5,7 +5,6 @@ use crate::failure::{Code, Failure, HINTS, Place, hint};
 use crate::filter::Filter;
 use crate::reference::{Absent, Address, Body, Hole, PodField};
 use crate::template::{Part, Parts, Slot, Source, Template};
-use std::collections::hash_map::Entry;
 
 impl<'a> Planner<'a> {
     /// Numbers a template's references. Each that cannot be is reported; the plan fails then, so
@@ -80,13 +79,35 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The number of a request, the same for every reference that makes it.
+    /// A request's number, until [`Self::merge_requests`].
     fn number(&mut self, store: usize, address: Address, random: Option<usize>) -> usize {
-        match self.numbers_of_requests.entry(RequestPlan { store, address, random }) {
-            Entry::Occupied(entry) => *entry.get(),
-            Entry::Vacant(entry) => {
-                self.requests.push(entry.key().clone());
-                *entry.insert(self.requests.len() - 1)
+        self.requests.push(RequestPlan { store, address, random });
+        self.requests.len() - 1
+    }
+
+    /// Makes one of requests that are equal, where the first of them stood. Mostly none are.
+    pub(super) fn merge_requests<'s>(&mut self, sources: impl Iterator<Item = &'s mut Source>) {
+        let requests = &self.requests;
+        let mut sorted: Vec<usize> = (0..requests.len()).collect();
+        sorted.sort_unstable_by(|&one, &other| requests[one].cmp(&requests[other]).then(one.cmp(&other)));
+        if sorted.windows(2).all(|pair| requests[pair[0]] != requests[pair[1]]) {
+            return;
+        }
+        let mut firsts = vec![0; requests.len()];
+        for equal in sorted.chunk_by(|&one, &other| requests[one] == requests[other]) {
+            equal.iter().for_each(|&number| firsts[number] = equal[0]);
+        }
+        let mut numbers: Vec<usize> = Vec::with_capacity(firsts.len());
+        for (number, request) in std::mem::take(&mut self.requests).into_iter().enumerate() {
+            let first = firsts[number];
+            numbers.push(if first == number { self.requests.len() } else { numbers[first] });
+            if first == number {
+                self.requests.push(request);
+            }
+        }
+        for source in sources {
+            if let Source::Request(number) = source {
+                *number = numbers[*number];
             }
         }
     }

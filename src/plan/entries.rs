@@ -1,7 +1,7 @@
 //! The secret_map's entries that are needed, in an order in which each comes after those it needs.
 
 use super::scan::Section;
-use super::{Argument, EntryPlan, Planner, Target};
+use super::{Argument, EntryPlan, Planner, Target, sources};
 use crate::failure::{Code, Failure};
 use crate::reference::{Body, Hole};
 use crate::template::{Part, Slot, Source, Template};
@@ -53,11 +53,8 @@ impl<'a> Planner<'a> {
         let mut by_number: Vec<_> = std::mem::take(entries).into_iter().zip(&numbers).collect();
         by_number.sort_unstable_by_key(|(_, number)| **number);
         entries.extend(by_number.into_iter().map(|(entry, _)| entry));
-        let templates = entries.iter_mut().map(|entry| &mut entry.template);
-        let templates = templates.chain(targets.iter_mut().map(|target| &mut target.template));
-        let templates = templates.chain(arguments.iter_mut().map(|argument| &mut argument.template));
-        for part in templates.flat_map(|template| &mut template.parts) {
-            if let Part::Hole(Slot { source: Source::Entry(number), .. }) = part {
+        for source in sources(entries, targets, arguments) {
+            if let Source::Entry(number) = source {
                 *number = numbers[*number];
             }
         }

@@ -23,9 +23,8 @@ use crate::failure::{self, Failure, Place, Stop};
 use crate::reference::Address;
 use crate::spec::Spec;
 use crate::store::{Kind, Settings};
-use crate::template::{Slot, Template};
+use crate::template::{Part, Slot, Source, Template};
 use crate::users;
-use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsString};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -57,7 +56,7 @@ pub(crate) struct StorePlan {
     pub(crate) settings: Settings,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RequestPlan {
     pub(crate) store: usize,
     pub(crate) address: Address,
@@ -216,7 +215,6 @@ pub(crate) fn build(spec: &Spec, options: &Options, environ: &Environ) -> Result
         warnings: Vec::new(),
         stores: stores::Stores::default(),
         requests: Vec::with_capacity(spec.secret_map.len()),
-        numbers_of_requests: HashMap::with_capacity(spec.secret_map.len()),
         needed: Vec::with_capacity(spec.secret_map.len()),
         numbers_of_entries: vec![None; spec.secret_map.len()],
         tapis: None,
@@ -227,6 +225,21 @@ pub(crate) fn build(spec: &Spec, options: &Options, environ: &Environ) -> Result
     planner.build()
 }
 
+/// What fills the holes of a plan.
+fn sources<'p>(
+    entries: &'p mut [EntryPlan],
+    targets: &'p mut [Target],
+    arguments: &'p mut [Argument],
+) -> impl Iterator<Item = &'p mut Source> {
+    let templates = entries.iter_mut().map(|entry| &mut entry.template);
+    let templates = templates.chain(targets.iter_mut().map(|target| &mut target.template));
+    let templates = templates.chain(arguments.iter_mut().map(|argument| &mut argument.template));
+    templates.flat_map(|template| &mut template.parts).filter_map(|part| match part {
+        Part::Hole(slot) => Some(&mut slot.source),
+        Part::Text(_) => None,
+    })
+}
+
 struct Planner<'a> {
     spec: &'a Spec,
     options: &'a Options,
@@ -235,7 +248,6 @@ struct Planner<'a> {
     warnings: Vec<Failure>,
     stores: stores::Stores,
     requests: Vec<RequestPlan>,
-    numbers_of_requests: HashMap<RequestPlan, usize>,
     /// The entries that something refers to, in the order in which they were met.
     needed: Vec<usize>,
     /// Where each entry of the secret_map stands in `needed`.
@@ -256,6 +268,7 @@ impl<'a> Planner<'a> {
         let mut targets = self.targets(&mut drafts);
         let mut arguments = self.arguments();
         let mut entries = self.entries();
+        self.merge_requests(sources(&mut entries, &mut targets, &mut arguments));
         self.sort(&mut entries, &mut targets, &mut arguments);
         let passed = inherited.passed(|name| drafts.sets(name), &self.stores.credential_variables(), self.options);
         let mut status = failure::OURS;

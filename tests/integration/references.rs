@@ -39,6 +39,24 @@ fn entries_refer_to_one_another_and_circles_are_named() {
 }
 
 #[test]
+fn references_to_the_same_secret_are_one_request_wherever_they_stand() {
+    let config = r#"{
+        "secret_map": {"A": "$<env:TWO>", "B": "$<env:ONE>", "C": "$<env:TWO|base64>"},
+        "environment_variables": {
+            "V": "$<env:THREE> $<env:ONE> $<pods:secrets:C> $<pods:secrets:B> $<pods:secrets:A> $<env:TWO>"
+        }
+    }"#;
+    let world = World::new();
+    let launch = |command: &[&str]| {
+        let words = [&["-c", "-"], command].concat();
+        let launch = world.inject(words).env("ONE", "1").env("TWO", "2").env("THREE", "3").input(config);
+        launch.done().quiet().text().to_owned()
+    };
+    assert_eq!(launch(&["--", "sh", "-c", "printf %s \"$V\""]), "3 1 Mg== 1 2 2");
+    assert!(launch(&["check"]).contains("3 secrets"), "{}", launch(&["check"]));
+}
+
+#[test]
 fn defaults_stand_in_for_what_does_not_exist_and_for_nothing_else() {
     assert_eq!(value(r#"{"environment_variables": {"V": "$<env:GONE:-a%3Eb>"}}"#), "a>b");
     assert_eq!(
