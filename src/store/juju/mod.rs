@@ -9,8 +9,8 @@ mod rpc;
 mod yaml;
 
 use super::object::Object;
-use super::remote::{fetch_each, reach};
-use super::{Caps, Context, Form, Kind, Pending, Request, Settings, Store, StoreError};
+use super::remote::{fetch_each, look_each, reach};
+use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError};
 use crate::net::{Base, Client, Deadline, Fault, Roots, WebSocket, race, retried};
 use crate::reference::Address;
 use crate::secret::Secret;
@@ -21,7 +21,7 @@ use login::{Login, Model, is_uuid};
 use rpc::{Refusal, Reply, Session, malformed};
 use serde_json::json;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -150,12 +150,37 @@ struct Juju {
     retries: u32,
 }
 
-/// None: there is no such secret, or no such revision of it.
-type Answers = RefCell<BTreeMap<Wanted, Result<Option<Value>, StoreError>>>;
+/// What is asked about secrets, and what is known so far.
+struct Inquiry<T> {
+    /// Of a secret that was found.
+    read: fn(&Wanted, &Object<'_>, &Session) -> Result<T, Fault>,
+    with_values: bool,
+    /// None: there is no such secret, or no such revision of it.
+    answers: RefCell<BTreeMap<Wanted, Result<Option<T>, StoreError>>>,
+    /// Who asks, once that is known.
+    identity: RefCell<String>,
+}
+
+impl<T> Inquiry<T> {
+    fn new(with_values: bool, read: fn(&Wanted, &Object<'_>, &Session) -> Result<T, Fault>) -> Self {
+        Self { read, with_values, answers: RefCell::default(), identity: RefCell::default() }
+    }
+
+    /// Each answer is taken once.
+    fn take(&self, wanted: Result<Wanted, String>) -> Result<Option<T>, StoreError> {
+        let answer = wanted.ok().and_then(|wanted| self.answers.borrow_mut().remove(&wanted));
+        answer.unwrap_or(Ok(None))
+    }
+}
 
 impl Store for Juju {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
         Box::pin(async { self.answer(requests).await.map_err(in_our_words) })
+    }
+
+    /// By their metadata; whether values are given to us, the login tells.
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        Box::pin(async { self.look_at(looks).await.map_err(in_our_words) })
     }
 }
 
@@ -189,35 +214,50 @@ impl Juju {
     }
 
     async fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
-        let wanted: Result<Vec<Wanted>, String> =
-            requests.iter().map(|request| Wanted::parse(&request.address)).collect();
-        let mut wanted = wanted.map_err(StoreError::Settings)?;
-        wanted.sort_unstable();
-        wanted.dedup();
+        let inquiry = Inquiry::new(true, value);
+        self.inquire(requests.iter().map(|request| &request.address), &inquiry).await?;
+        fetch_each(requests, Wanted::parse, |wanted| std::future::ready(inquiry.take(wanted))).await
+    }
+
+    async fn look_at(&self, looks: &mut [Look]) -> Result<(), StoreError> {
+        let inquiry = Inquiry::new(false, access);
+        let asked = self.inquire(looks.iter().map(|look| &look.address), &inquiry).await;
+        looks.iter_mut().for_each(|look| look.identity.clone_from(&inquiry.identity.borrow()));
+        asked?;
+        look_each(looks, Wanted::parse, |wanted| std::future::ready(inquiry.take(wanted))).await
+    }
+
+    async fn inquire<T>(
+        &self,
+        addresses: impl Iterator<Item = &Address>,
+        inquiry: &Inquiry<T>,
+    ) -> Result<(), StoreError> {
+        let wanted: Result<BTreeSet<Wanted>, String> = addresses.map(Wanted::parse).collect();
+        let wanted = wanted.map_err(StoreError::Settings)?;
         if wanted.is_empty() {
             return Ok(());
         }
-        let answers = Answers::default();
-        retried(&self.deadline, self.retries, async || self.ask(&wanted, &answers).await).await?;
-        fetch_each(requests, Wanted::parse, |wanted| {
-            let answer = wanted.ok().and_then(|wanted| answers.borrow_mut().remove(&wanted));
-            std::future::ready(answer.unwrap_or(Ok(None)))
-        })
-        .await
+        retried(&self.deadline, self.retries, async || self.ask(&wanted, inquiry).await).await
     }
 
     /// Answers what has no answer yet, on one connection.
-    async fn ask(&self, wanted: &[Wanted], answers: &Answers) -> Result<(), Fault> {
+    async fn ask<T>(&self, wanted: &BTreeSet<Wanted>, inquiry: &Inquiry<T>) -> Result<(), Fault> {
+        let Inquiry { read, with_values, answers, identity } = inquiry;
         let model = match &self.login.model {
             Model::Id(id) => id.clone(),
             Model::Name { owner, name } => self.find_model(owner, name).await?,
         };
         let mut session = self.log_in(&format!("/model/{model}/api")).await?;
+        *identity.borrow_mut() = format!("user {}, model {model}", self.login.user);
+        if !with_values && session.reads_values() == Some(false) {
+            return Err(values_denied(session.origin()).into());
+        }
         let version = session.version("Secrets", &[1, 2]).ok_or_else(|| {
             let text = format!("{} is too old to give secrets out; Juju does since 3.3", session.origin());
             StoreError::NotReadable(text)
         })?;
-        let mut rest = wanted.iter().filter(|wanted| !answers.borrow().contains_key(wanted)).collect::<Vec<_>>().into_iter();
+        let is_open = |wanted: &&Wanted| !answers.borrow().contains_key(wanted);
+        let mut rest = wanted.iter().filter(is_open).collect::<Vec<_>>().into_iter();
         let mut under_way: BTreeMap<u64, &Wanted> = BTreeMap::new();
         loop {
             while under_way.len() < AT_ONCE
@@ -230,7 +270,7 @@ impl Juju {
                     answers.borrow_mut().insert(next.clone(), Err(StoreError::Settings(text)));
                     continue;
                 }
-                let number = session.send("Secrets", version, "ListSecrets", &filter(next)).await?;
+                let number = session.send("Secrets", version, "ListSecrets", &parameters(next, *with_values)).await?;
                 under_way.insert(number, next);
             }
             if under_way.is_empty() {
@@ -240,7 +280,10 @@ impl Juju {
             let message = session.receive().await?;
             let reply = Reply::parse(&message).ok_or_else(|| malformed(session.origin()))?;
             let next = under_way.remove(&reply.number).ok_or_else(|| malformed(session.origin()))?;
-            let answer = read(next, &model, reply.result, session.origin());
+            let answer = match find(next, &model, reply.result, session.origin()) {
+                Ok(found) => found.map(|secret| read(next, &secret, &session)).transpose(),
+                Err(fault) => Err(fault),
+            };
             let answer = match answer {
                 // What may go better in a moment is asked again, with what is not answered yet.
                 Err(fault) if fault.is_transient() => return Err(fault),
@@ -295,8 +338,8 @@ impl Juju {
     }
 }
 
-/// The parameters that ask for one secret, its value included.
-fn filter(wanted: &Wanted) -> String {
+/// The parameters that ask for one secret.
+fn parameters(wanted: &Wanted, with_values: bool) -> String {
     let mut filter = match &wanted.name {
         Name::Id { id, .. } => json!({ "uri": format!("secret:{id}") }),
         Name::Label(label) => json!({ "label": label }),
@@ -304,16 +347,16 @@ fn filter(wanted: &Wanted) -> String {
     if let Some(revision) = wanted.revision {
         filter["revision"] = json!(revision);
     }
-    json!({ "filter": filter, "show-secrets": true }).to_string()
+    json!({ "filter": filter, "show-secrets": with_values }).to_string()
 }
 
-/// What a reply says about a secret of the model.
-fn read(
+/// The secret of the model that a reply is about. None: there is no such secret.
+fn find<'j>(
     wanted: &Wanted,
     model: &str,
-    result: Result<Object<'_>, Refusal<'_>>,
+    result: Result<Object<'j>, Refusal<'j>>,
     origin: &dyn fmt::Display,
-) -> Result<Option<Value>, Fault> {
+) -> Result<Option<Object<'j>>, Fault> {
     let result = match result {
         Ok(result) => result,
         Err(refusal) if refusal.is_absence() => return Ok(None),
@@ -322,7 +365,7 @@ fn read(
     let found = result.get::<Vec<Object<'_>>>("results").ok_or_else(|| malformed(origin))?;
     // A charm's secret may have the same label, and an old controller looks at no label at all.
     let owner = format!("model-{model}");
-    let is_wanted = |secret: &&Object<'_>| {
+    let is_wanted = |secret: &Object<'_>| {
         let has = |member, expected: &str| secret.get::<String>(member).is_some_and(|text| text == expected);
         has("owner-tag", &owner)
             && match &wanted.name {
@@ -330,24 +373,37 @@ fn read(
                 Name::Id { id, .. } => secret.get::<String>("uri").is_some_and(|uri| uri.rsplit([':', '/']).next() == Some(id)),
             }
     };
-    let mut found = found.iter().filter(is_wanted);
-    let secret = match (found.next(), found.next()) {
-        (None, _) => return Ok(None),
-        (Some(secret), None) => secret,
-        (Some(_), Some(_)) => {
+    let mut found = found.into_iter().filter(is_wanted);
+    match (found.next(), found.next()) {
+        (secret, None) => Ok(secret),
+        _ => {
             let text = format!("{origin} has several secrets {}; name one by its id", wanted.name);
-            return Err(StoreError::Malformed(text).into());
+            Err(StoreError::Malformed(text).into())
         }
-    };
+    }
+}
+
+/// What its metadata say of a secret, to whom the login says may read it.
+fn access(wanted: &Wanted, secret: &Object<'_>, session: &Session) -> Result<Access, Fault> {
+    let latest = secret.get::<u64>("latest-revision");
+    let revisions = secret.get::<Vec<Object<'_>>>("revisions");
+    if let (None, Some(latest), Some(revisions)) = (wanted.revision, latest, revisions)
+        && revisions.iter().all(|revision| revision.get("revision") != Some(latest))
+    {
+        return Err(removed(wanted, session.origin()).into());
+    }
+    Ok(match session.reads_values() {
+        Some(_) => Access::Readable,
+        None => Access::Exists("the controller does not say whether this user may read values".to_owned()),
+    })
+}
+
+fn value(wanted: &Wanted, secret: &Object<'_>, session: &Session) -> Result<Value, Fault> {
+    let origin = session.origin();
     let value = secret.get::<Object<'_>>("value").ok_or_else(|| malformed(origin))?;
     if let Some(refusal) = Refusal::of_item(&value) {
         return match refusal.is_absence() {
-            // It is there, and this revision of it was removed.
-            true => Err(StoreError::NotReadable(format!(
-                "{origin}: this revision of {} was removed; name another with @REVISION",
-                wanted.name
-            ))
-            .into()),
+            true => Err(removed(wanted, origin).into()),
             false => Err(refused(&refusal, origin)),
         };
     }
@@ -359,7 +415,7 @@ fn read(
         Some((key.to_owned(), Secret::from(bytes)))
     });
     // Who adds a secret may say that a value is base64 already, and nobody looks.
-    fields.collect::<Option<Vec<_>>>().map(|fields| Some(Value::Fields(fields))).ok_or_else(|| {
+    fields.collect::<Option<Vec<_>>>().map(Value::Fields).ok_or_else(|| {
         let text = format!("{origin}: a value of {} is no base64; `juju update-secret` replaces it", wanted.name);
         StoreError::Malformed(text).into()
     })
@@ -367,12 +423,23 @@ fn read(
 
 fn refused(refusal: &Refusal<'_>, origin: &dyn fmt::Display) -> Fault {
     match &*refusal.code {
-        "unauthorized access" => StoreError::Denied(format!(
-            "{origin}: this user may not read the values of secrets; that takes `juju grant USER admin MODEL`"
-        ))
-        .into(),
+        "unauthorized access" => values_denied(origin).into(),
         _ => refusal.fault(origin),
     }
+}
+
+fn values_denied(origin: &dyn fmt::Display) -> StoreError {
+    StoreError::Denied(format!(
+        "{origin}: this user may not read the values of secrets; that takes `juju grant USER admin MODEL`"
+    ))
+}
+
+/// The secret is there, and this revision of it is not.
+fn removed(wanted: &Wanted, origin: &dyn fmt::Display) -> StoreError {
+    StoreError::NotReadable(format!(
+        "{origin}: this revision of {} was removed; name another with @REVISION",
+        wanted.name
+    ))
 }
 
 #[cfg(test)]
@@ -445,10 +512,11 @@ mod tests {
 
     #[test]
     fn one_secret_is_asked_for_and_nothing_is_null() {
-        let asked = |path, version| filter(&wanted(path, version).unwrap());
+        let asked = |path, version| parameters(&wanted(path, version).unwrap(), true);
         assert_eq!(asked("db\"", None), r#"{"filter":{"label":"db\""},"show-secrets":true}"#);
         let uri = format!(r#"{{"filter":{{"revision":3,"uri":"secret:{ID}"}},"show-secrets":true}}"#);
         assert_eq!(asked(&format!("//{MODEL}/{ID}"), Some("3")), uri);
+        assert!(parameters(&wanted("db", None).unwrap(), false).ends_with(r#""show-secrets":false}"#));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub(super) struct Session {
     last: u64,
     /// What can be asked, each in the versions that the server has.
     facades: Vec<(String, Vec<u64>)>,
+    reads_values: Option<bool>,
 }
 
 /// What a server says about one request.
@@ -95,7 +96,7 @@ pub(super) fn malformed(origin: &dyn fmt::Display) -> StoreError {
 
 impl Session {
     pub(super) async fn log_in(socket: WebSocket, login: &Login) -> Result<Self, Fault> {
-        let mut session = Self { socket, last: 0, facades: Vec::new() };
+        let mut session = Self { socket, last: 0, facades: Vec::new(), reads_values: None };
         let params = credentials(&login.user, &login.password)?;
         let message = session.call("Admin", 3, "Login", &params).await?;
         let reply = session.reply(&message)?;
@@ -111,6 +112,13 @@ impl Session {
         let facades = result.get::<Vec<Object<'_>>>("facades").ok_or_else(|| malformed(origin))?;
         let facade = |facade: &Object<'_>| Some((facade.get("name")?, facade.get("versions")?));
         session.facades = facades.iter().filter_map(facade).collect();
+        let user = result.get::<Object<'_>>("user-info");
+        let access = |to| user.as_ref()?.get::<String>(to);
+        session.reads_values = match (access("model-access").as_deref(), access("controller-access").as_deref()) {
+            (Some("admin"), _) | (_, Some("superuser")) => Some(true),
+            (Some("read" | "write"), _) => Some(false),
+            _ => None,
+        };
         Ok(session)
     }
 
@@ -154,6 +162,12 @@ impl Session {
     pub(super) fn version(&self, facade: &str, ours: &[u64]) -> Option<u64> {
         let (_, theirs) = self.facades.iter().find(|(name, _)| name == facade)?;
         ours.iter().rev().copied().find(|version| theirs.contains(version))
+    }
+
+    /// Whether this user is given the values of the model's secrets: its admins and the controller's are.
+    /// None: the controller does not say.
+    pub(super) fn reads_values(&self) -> Option<bool> {
+        self.reads_values
     }
 
     /// The number that the reply will have.
