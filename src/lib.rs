@@ -110,6 +110,7 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
 
 fn check(mut cli: cli::Cli, environ: &Environ, online: bool, json: bool) -> Result<u8, Stop> {
     let _hardened = Hardened::new();
+    sys::end_on_signals_as_init();
     let spec = match pod::load(&cli.inputs, &mut cli.options, environ) {
         Err(failures) if json => {
             return Ok(printed_with(&report::check::report_json(&failures, &[], None), failure::OURS));
@@ -157,6 +158,7 @@ fn look(spec: &spec::Spec, options: &plan::Options, environ: &Environ) -> Result
 
 fn show_plan(mut cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
     let _hardened = Hardened::new();
+    sys::end_on_signals_as_init();
     let spec = pod::load(&cli.inputs, &mut cli.options, environ)?;
     let plan = look(&spec, &cli.options, environ)?;
     for warning in &plan.warnings {

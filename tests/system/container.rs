@@ -1,12 +1,13 @@
 //! The release binary alone in a root directory, as in an image made from nothing, and as PID 1.
 
-use crate::harness::{IDENTITY, Inject, STORE, World};
+use crate::harness::{IDENTITY, Inject, PROGRAM, STORE, World};
 use crate::{Running, eventually, need_root, tool};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -108,5 +109,26 @@ fn as_the_first_process_it_ends_at_once_with_128_and_the_signal() {
         let first: i32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();
         kill(Pid::from_raw(first), signal).unwrap();
         assert_eq!(running.end("the container ends"), (Some(128 + signal as i32), None));
+    }
+}
+
+/// What is asked is a server that never answers.
+#[test]
+fn as_the_first_process_a_look_at_the_stores_ends_at_once_too() {
+    need_root();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let store = json!({ "kind": "tapis", "url": url, "token": { "file": "token" } });
+    let world = World::new();
+    world.file("token", "x").file("c.json", json!({ "stores": { "s": store } }).to_string());
+    for words in [&["check", "--online", "-e", "V=$<s:x>"][..], &["plan", "--pod", "p"]] {
+        let inject = [PROGRAM, "-c", "c.json", "--timeout", "10m"];
+        let arguments = [&AS_INIT, &inject[..], words].concat();
+        let mut running = Running(world.run(tool("unshare", "util-linux"), arguments).start());
+        let _asked = server.accept().unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", running.pid());
+        let first: i32 = fs::read_to_string(children).unwrap().trim().parse().unwrap();
+        kill(Pid::from_raw(first), Signal::SIGTERM).unwrap();
+        assert_eq!(running.end("it ends"), (Some(128 + Signal::SIGTERM as i32), None), "{words:?}");
     }
 }
