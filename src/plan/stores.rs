@@ -3,6 +3,7 @@
 use super::{Options, StorePlan};
 use crate::environ::Environ;
 use crate::failure::{Code, Failure, HINTS, Place, hint};
+use crate::net::Base;
 use crate::reference::Address;
 use crate::spec::document::{Data, Key, Node};
 use crate::spec::{Spec, StoreSpec};
@@ -253,6 +254,7 @@ pub(crate) fn check(name: &str, store: &StoreSpec, failures: &mut Vec<Failure>) 
 fn setting(form: Form, node: &Node, base: &Path) -> Result<Setting, &'static str> {
     match (form, &node.data) {
         (Form::Text, Data::Text(text)) => Ok(Setting::Text(text.clone())),
+        (Form::Address, Data::Text(url)) => Base::parse(url).map(|_| Setting::Text(url.clone())),
         (Form::Path, Data::Text(path)) if !path.is_empty() => Ok(Setting::Path(base.join(path))),
         (Form::List, Data::List(items)) => {
             let text = |item: &Node| match &item.data {
@@ -274,6 +276,7 @@ fn setting(form: Form, node: &Node, base: &Path) -> Result<Setting, &'static str
             credential(members, base).map(Setting::Credential)
         }
         (Form::Text, _) => Err("this is a string"),
+        (Form::Address, _) => Err("this is an address such as https://host/path, as a string"),
         (Form::Path, _) => Err("this is a path, as a string"),
         (Form::List, _) => Err("this is a list of strings"),
         (Form::Flag, _) => Err("this is true or false"),
@@ -341,6 +344,16 @@ mod tests {
         reads(Form::Duration, text("2m"), Setting::Duration(Duration::from_secs(120)));
         for bad in [text("2"), text(""), Data::Number("2".into())] {
             assert!(refuses(Form::Duration, bad).contains("10s"));
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_told_where_it_stands_and_not_shown() {
+        for good in ["https://host/v3", "unix:/run/socket"] {
+            reads(Form::Address, text(good), Setting::Text(good.into()));
+        }
+        for bad in [text("htps://host"), text("host"), text(""), text("https://user:hunter2@host"), Data::Flag(true)] {
+            assert!(!refuses(Form::Address, bad).contains("hunter2"));
         }
     }
 

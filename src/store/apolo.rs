@@ -26,7 +26,7 @@ pub(crate) static KIND: Kind = Kind {
     about: "the secrets of an Apolo project",
     caps: Caps { versions: false, network: true, random: false },
     settings: &[
-        ("url", Form::Text),
+        ("url", Form::Address),
         ("token", Form::Credential),
         ("cluster", Form::Text),
         ("org", Form::Text),

@@ -30,7 +30,7 @@ pub(crate) static KIND: Kind = Kind {
     about: "the secrets of a Cloudify Manager",
     caps: Caps { versions: false, network: true, random: false },
     settings: &[
-        ("url", Form::Text),
+        ("url", Form::Address),
         ("user", Form::Text),
         ("password", Form::Credential),
         ("token", Form::Credential),

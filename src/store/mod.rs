@@ -126,6 +126,8 @@ pub(crate) struct Caps {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Text,
+    /// Of a server: `https://host/path`.
+    Address,
     /// A path; a relative one starts at the configuration's directory.
     Path,
     /// Strings.

@@ -18,7 +18,7 @@ pub(crate) static KIND: Kind = Kind {
     name: "qovery",
     about: "the variables of a Qovery project, environment or service",
     caps: Caps { versions: false, network: true, random: false },
-    settings: &[("url", Form::Text), ("token", Form::Credential), ("scope", Form::Text), ("id", Form::Text)],
+    settings: &[("url", Form::Address), ("token", Form::Credential), ("scope", Form::Text), ("id", Form::Text)],
     credential_variables: &[API_TOKEN, CLI_TOKENS[0], CLI_TOKENS[1]],
     without_settings: |environ| Place::of_workload(environ).is_some(),
     check,

@@ -30,7 +30,7 @@ pub(crate) static KIND: Kind = Kind {
     about: "secrets of the Tapis Pods service",
     caps: Caps { versions: false, network: true, random: false },
     settings: &[
-        ("url", Form::Text),
+        ("url", Form::Address),
         ("token", Form::Credential),
         ("user", Form::Text),
         ("password", Form::Credential),
