@@ -216,6 +216,7 @@ mod tests {
             settings: &[],
             credential_variables: &[],
             without_settings: |_| false,
+            ambient: None,
             check: |_, _| Ok(()),
             open,
             manage: None,

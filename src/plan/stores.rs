@@ -87,8 +87,10 @@ impl Stores {
             }
             None => match store::kind(name) {
                 Some(kind) if (kind.without_settings)(environ) => (kind, Settings::default()),
-                Some(_) => {
-                    let message = format!("the kind `{name}` needs settings; add a store of that name to \"stores\"");
+                Some(kind) => {
+                    let ambient = kind.ambient.map(|ambient| format!(", or {ambient}")).unwrap_or_default();
+                    let message =
+                        format!("the kind `{name}` needs settings; add a store of that name to \"stores\"{ambient}");
                     return Err((Code::Config, message));
                 }
                 None => {

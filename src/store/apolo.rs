@@ -34,6 +34,7 @@ pub(crate) static KIND: Kind = Kind {
     ],
     credential_variables: &PASSED_CONFIG,
     without_settings: |environ| passed_config(environ).is_some(),
+    ambient: Some("set APOLO_PASSED_CONFIG"),
     check: |address, _| Name::parse(&address.path).map(drop),
     open,
     manage: None,

@@ -39,6 +39,7 @@ pub(crate) static KIND: Kind = Kind {
     ],
     credential_variables: &[PASSWORD, TOKEN],
     without_settings: |environ| variable(environ, HOST).is_some() || active_profile(environ).is_some(),
+    ambient: Some("set CLOUDIFY_HOST, or choose a manager with `cfy profiles use`"),
     check,
     open,
     manage: None,

@@ -25,6 +25,7 @@ pub(crate) static KIND: Kind = Kind {
     settings: &[("path", Form::Path)],
     credential_variables: &[],
     without_settings: |_| false,
+    ambient: None,
     check,
     open,
     manage: None,

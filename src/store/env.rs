@@ -13,6 +13,7 @@ pub(crate) static KIND: Kind = Kind {
     settings: &[],
     credential_variables: &[],
     without_settings: |_| true,
+    ambient: None,
     check,
     open,
     manage: None,

@@ -31,6 +31,7 @@ pub(crate) static KIND: Kind = Kind {
     settings: &[("command", Form::List), ("env", Form::List)],
     credential_variables: &[],
     without_settings: |_| false,
+    ambient: None,
     check,
     open,
     manage: None,

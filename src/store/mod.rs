@@ -94,6 +94,8 @@ pub(crate) struct Kind {
     pub(crate) credential_variables: &'static [&'static str],
     /// Whether a reference may name the kind although no configuration does.
     pub(crate) without_settings: fn(&Environ) -> bool,
+    /// What to do so that it may; None where it always or never may.
+    pub(crate) ambient: Option<&'static str>,
     /// What can be said against an address without opening the store.
     pub(crate) check: fn(&Address, &Settings) -> Result<(), String>,
     pub(crate) open: Open,

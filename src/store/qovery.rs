@@ -21,6 +21,7 @@ pub(crate) static KIND: Kind = Kind {
     settings: &[("url", Form::Address), ("token", Form::Credential), ("scope", Form::Text), ("id", Form::Text)],
     credential_variables: &[API_TOKEN, CLI_TOKENS[0], CLI_TOKENS[1]],
     without_settings: |environ| Place::of_workload(environ).is_some(),
+    ambient: Some("run this inside a Qovery workload"),
     check,
     open,
     manage: None,

@@ -42,6 +42,7 @@ pub(crate) static KIND: Kind = Kind {
         let has = |name: &str| variable(environ, name).is_some();
         has(URL) && (TOKENS.into_iter().any(has) || (has(USER) && has(PASSWORD)))
     },
+    ambient: Some("set TAPIS_BASE_URL, and TAPIS_TOKEN or TAPIS_USERNAME and TAPIS_PASSWORD"),
     check,
     open: |settings, context| Ok(Box::new(Tapis::open(settings, context)?)),
     manage: None,

@@ -211,11 +211,13 @@ fn settings_that_do_not_say_enough_say_what_is_missing() {
             ["plain HTTP", "https://"],
         ),
         (json!({ "kind": "tapis", "url": url, "pods_admin": "yes" }), ["stores.t.pods_admin", "this is true or false"]),
+        (json!({ "kind": "tapis", "url": "htps://tapis.example" }), ["stores.t.url", "it is no address such as"]),
     ] {
         launch(&world, &settings, json!({ "V": "$<secret:db>" })).done().fails(125, &pieces);
     }
-    let launch = world.inject(["-e", "V=$<tapis:db>", "--", "env"]).env("TAPIS_TOKEN", "x");
-    launch.env("TAPIS_BASE_URL", "tacc.tapis.io").done().fails(125, &["TAPIS_BASE_URL: it is no address"]);
+    let launch = || world.inject(["-e", "V=$<tapis:db>", "--", "env"]).env("TAPIS_TOKEN", "x");
+    launch().done().fails(125, &["the kind `tapis` needs settings", "or set TAPIS_BASE_URL"]);
+    launch().env("TAPIS_BASE_URL", "tacc.tapis.io").done().fails(125, &["TAPIS_BASE_URL: it is no address"]);
 }
 
 #[test]

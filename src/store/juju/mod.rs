@@ -38,6 +38,7 @@ pub(crate) static KIND: Kind = Kind {
     ],
     credential_variables: &[],
     without_settings: login::has_client,
+    ambient: Some("log in with `juju login`"),
     check: |address, settings| {
         login::check(settings)?;
         Wanted::parse(address).map(drop)

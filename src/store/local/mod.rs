@@ -38,6 +38,7 @@ pub(crate) static KIND: Kind = Kind {
     ],
     credential_variables: &["INJECT_IDENTITY"],
     without_settings: |_| true,
+    ambient: None,
     check,
     open: |settings, context| Ok(Box::new(Store::open(settings, context)?)),
     manage: Some(|settings, environ| Box::new(Secrets { settings, environ })),
