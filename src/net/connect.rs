@@ -49,7 +49,7 @@ impl Route<'_> {
         };
         let stream = match self.proxy {
             Some(proxy) => self.tunnel(proxy, host).await?,
-            None => self.tcp(host, "is `url` right, and is the server up?").await?,
+            None => self.tcp(host, &host.to_string(), "is `url` right, and is the server up?").await?,
         };
         if !tls {
             return Ok((stream, false));
@@ -66,8 +66,9 @@ impl Route<'_> {
     }
 
     async fn tunnel(&self, proxy: &Proxy, target: &Host) -> Result<Io, Fault> {
-        let name = format!("the proxy {}", proxy.host);
-        let mut stream = self.tcp(&proxy.host, "is this the proxy to use? NO_PROXY names what needs none").await?;
+        let (name, way_around) = (proxy.shown(), proxy.way_around());
+        let advice = format!("is this the proxy to use? {way_around}");
+        let mut stream = self.tcp(&proxy.host, &name, &advice).await?;
         if proxy.tls {
             (stream, _) = self.handshake(stream, false, &proxy.host.name, &name).await?;
         }
@@ -75,14 +76,15 @@ impl Route<'_> {
         match tunnel {
             Ok(()) => Ok(stream),
             Err(Refusal::Status(407)) => Err(Fault::for_good(StoreError::Unauthenticated(format!(
-                "{name} {}; write it as http://USER:PASSWORD@HOST:PORT in HTTPS_PROXY",
-                if proxy.has_login() { "does not accept our login" } else { "wants a login" }
+                "{name} {}; write it as http://USER:PASSWORD@HOST:PORT in {}",
+                if proxy.has_login() { "does not accept our login" } else { "wants a login" },
+                proxy.login_place()
             )))),
             Err(Refusal::Status(status @ (502..=504 | 429))) => Err(Fault::passing(format!(
                 "{name} cannot reach {target}: it answered {status}; is `url` right, and is the server up?"
             ))),
             Err(Refusal::Status(status)) => Err(Fault::for_good(StoreError::Denied(format!(
-                "{name} will not connect us to {target}: it answered {status}; ask who runs it, or put the host in NO_PROXY"
+                "{name} will not connect us to {target}: it answered {status}; ask who runs it, or go without: {way_around}"
             )))),
             Err(Refusal::Garbage) => {
                 Err(Fault::for_good(StoreError::Malformed(format!("{name} does not answer as an HTTP proxy does"))))
@@ -91,21 +93,21 @@ impl Route<'_> {
         }
     }
 
-    async fn tcp(&self, host: &Host, advice: &str) -> Result<Io, Fault> {
+    async fn tcp(&self, host: &Host, shown: &str, advice: &str) -> Result<Io, Fault> {
         // getaddrinfo: it alone knows what this machine's files, search domains and caches say. It
         // blocks, so it has a thread of its own for as long as it takes (none where the name is an
         // address); dropping the runtime joins that thread before anything is launched.
         let lookup = tokio::net::lookup_host((host.name.as_str(), host.port));
-        let addresses = self.deadline.within(host, "to look up its name", lookup).await?;
+        let addresses = self.deadline.within(shown, "to look up its name", lookup).await?;
         let addresses: Vec<SocketAddr> = addresses.map(Iterator::collect).map_err(|error| {
             let reason = error.to_string();
             let reason = reason.rsplit(": ").next().unwrap_or_default();
-            Fault::passing(format!("the name {} cannot be looked up: {reason}; {advice}", host.name))
+            Fault::passing(format!("{shown}: the name cannot be looked up: {reason}; {advice}"))
         })?;
         let attempts = interleave(addresses).into_iter().map(TcpStream::connect);
-        let stream = self.deadline.within(host, "to connect", race(attempts)).await?;
+        let stream = self.deadline.within(shown, "to connect", race(attempts)).await?;
         let stream = stream.map_err(|error| error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
-        let stream = stream.map_err(|error| Fault::passing(format!("{host}: {}; {advice}", reason(&error))))?;
+        let stream = stream.map_err(|error| Fault::passing(format!("{shown}: {}; {advice}", reason(&error))))?;
         // Requests are small and wait for their answers: nothing is to be held back.
         let _ = stream.set_nodelay(true);
         Ok(Box::new(stream))

@@ -21,7 +21,7 @@ pub(crate) use connect::race;
 pub(crate) use each::{all, each};
 pub(crate) use hyper::header;
 pub(crate) use hyper::{Method, StatusCode};
-pub(crate) use proxy::Proxy;
+pub(crate) use proxy::{Proxy, SETTING as PROXY_SETTING};
 pub(crate) use tls::{Identity, Roots};
 pub(crate) use tokio::sync::{Mutex, OnceCell};
 pub(crate) use websocket::WebSocket;

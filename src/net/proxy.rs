@@ -24,12 +24,17 @@ pub(crate) struct Proxy {
     pub(super) host: Host,
     /// `user:password` in base64.
     login: Option<Zeroizing<String>>,
+    /// The variable or setting that names it.
+    named_by: &'static str,
 }
+
+/// In a store's settings.
+pub(crate) const SETTING: &str = "`proxy`";
 
 impl Proxy {
     /// `http://user:password@host:port`, the scheme, the login and the port as wanted. What is wrong
     /// is told without showing the text.
-    pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(url: &str, named_by: &'static str) -> Result<Self, &'static str> {
         const EXPECTED: &str = "it is no address such as http://host:port";
         let with_scheme = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
         let with_scheme = Zeroizing::new(with_scheme);
@@ -37,17 +42,40 @@ impl Proxy {
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            Some(scheme) if scheme.starts_with("socks") => return Err("SOCKS is not spoken here; name an HTTP proxy"),
+            Some(scheme) if scheme.starts_with("socks") => {
+                return Err("SOCKS is not spoken here; name an HTTP proxy, or none");
+            }
             _ => return Err(EXPECTED),
         };
         let host = Host::of(&uri, if tls { 443 } else { 80 }).ok_or(EXPECTED)?;
         let userinfo = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@'));
         let login = userinfo.map(|(userinfo, _)| basic(userinfo));
-        Ok(Self { tls, host, login })
+        Ok(Self { tls, host, login, named_by })
     }
 
     pub(crate) fn has_login(&self) -> bool {
         self.login.is_some()
+    }
+
+    /// For messages: which one it is, and who says so.
+    pub(super) fn shown(&self) -> String {
+        format!("the proxy {} of {}", self.host, self.named_by)
+    }
+
+    /// What to write where a server is to be reached without it.
+    pub(super) fn way_around(&self) -> &'static str {
+        match self.named_by {
+            SETTING => "\"proxy\": \"\" asks for none",
+            _ => "NO_PROXY names hosts that need none",
+        }
+    }
+
+    /// Where its login is written.
+    pub(super) fn login_place(&self) -> String {
+        match self.named_by {
+            SETTING => "a variable or file that `proxy` names".to_owned(),
+            variable => variable.to_owned(),
+        }
     }
 
     /// The proxy that the environment names for this server, if any. Lower case wins, as in curl;
@@ -69,8 +97,8 @@ impl Proxy {
         if host.is_loopback() || excepted {
             return Ok(None);
         }
-        let parsed = std::str::from_utf8(url).map_err(|_| "it is not UTF-8").and_then(Self::parse);
-        parsed.map(Some).map_err(|wrong| StoreError::Settings(format!("the proxy in {name}: {wrong}")))
+        let parsed = std::str::from_utf8(url).map_err(|_| "it is not UTF-8").and_then(|url| Self::parse(url, name));
+        parsed.map(Some).map_err(|wrong| StoreError::Settings(format!("the proxy of {name}: {wrong}")))
     }
 
     /// Turns a connection to the proxy into one to `target`.
@@ -217,7 +245,8 @@ mod tests {
 
     #[test]
     fn a_proxy_may_leave_out_all_but_its_host() {
-        let parsed = |url| Proxy::parse(url).map(|proxy| (proxy.tls, proxy.host.to_string(), proxy.has_login()));
+        let parsed =
+            |url| Proxy::parse(url, SETTING).map(|proxy| (proxy.tls, proxy.host.to_string(), proxy.has_login()));
         assert_eq!(parsed("p"), Ok((false, "p:80".into(), false)));
         assert_eq!(parsed("p:3128"), Ok((false, "p:3128".into(), false)));
         assert_eq!(parsed("https://p"), Ok((true, "p:443".into(), false)));

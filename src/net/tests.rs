@@ -507,7 +507,7 @@ fn a_proxy_is_asked_for_a_tunnel_with_its_login_and_never_looks_the_name_up_here
     run(async {
         let server = Server::start(Some(config), |_, _| answer(200, "v")).await;
         let (address, asked) = start_proxy(None).await;
-        let proxy = Proxy::parse(&format!("http://user:p%40ss@{address}")).unwrap();
+        let proxy = Proxy::parse(&format!("http://user:p%40ss@{address}"), "HTTPS_PROXY").unwrap();
         let url = format!("https://vault.example.org:{}", server.port);
         assert_eq!(text(Reach { proxy: Some(proxy), roots: ca.roots(), ..reach(&url) }).await, "v");
         let target = format!("vault.example.org:{}", server.port);
@@ -518,27 +518,32 @@ fn a_proxy_is_asked_for_a_tunnel_with_its_login_and_never_looks_the_name_up_here
 }
 
 #[test]
-fn what_a_proxy_refuses_is_told_apart() {
-    for (status, login, pieces) in [
-        ("407 Login", "", &["not let in", "wants a login", "HTTPS_PROXY"][..]),
-        ("407 Login", "u:hunter2@", &["not let in", "does not accept our login"]),
-        ("403 No", "u:hunter2@", &["denied", "403", "vault.example.org:443"]),
-        ("502 Bad", "", &["unavailable", "502", "vault.example.org:443"]),
-        ("999 Odd", "", &["malformed"]),
+fn what_a_proxy_refuses_is_told_apart_and_who_named_the_proxy() {
+    const SETTING: &str = proxy::SETTING;
+    for (named_by, status, login, pieces) in [
+        ("HTTPS_PROXY", "407 Login", "", &["not let in", "wants a login", "PORT in HTTPS_PROXY"][..]),
+        (SETTING, "407 Login", "", &["wants a login", "in a variable or file that `proxy` names"]),
+        ("ALL_PROXY", "407 Login", "u:hunter2@", &["not let in", "does not accept our login", "PORT in ALL_PROXY"]),
+        ("https_proxy", "403 No", "u:hunter2@", &["denied", "403", "vault.example.org:443", "NO_PROXY"]),
+        (SETTING, "403 No", "u:hunter2@", &["denied", "403", "\"proxy\": \"\""]),
+        (SETTING, "502 Bad", "", &["unavailable", "502", "vault.example.org:443"]),
+        (SETTING, "999 Odd", "", &["malformed"]),
     ] {
         run(async {
             let (address, _) = start_proxy(Some(status)).await;
-            let proxy = Proxy::parse(&format!("http://{login}{address}")).unwrap();
+            let proxy = Proxy::parse(&format!("http://{login}{address}"), named_by).unwrap();
             let error = error(Reach { proxy: Some(proxy), ..reach("https://vault.example.org") }).await;
             says(&error, pieces);
-            says(&error, &[&format!("the proxy {address}")]);
+            says(&error, &[&format!("the proxy {address} of {named_by}")]);
             assert!(!error.to_string().contains("hunter2") && !error.to_string().contains("html"), "{error}");
         });
     }
     run(async {
-        let proxy = Proxy::parse("http://127.0.0.1:1").unwrap();
-        let error = error(Reach { proxy: Some(proxy), ..reach("https://vault.example.org") }).await;
-        says(&error, &["127.0.0.1:1", "refused", "NO_PROXY"]);
+        for (named_by, way_around) in [("HTTPS_PROXY", "NO_PROXY"), (SETTING, "\"proxy\": \"\"")] {
+            let proxy = Proxy::parse("http://127.0.0.1:1", named_by).unwrap();
+            let error = error(Reach { proxy: Some(proxy), ..reach("https://vault.example.org") }).await;
+            says(&error, &["the proxy 127.0.0.1:1 of ", named_by, "refused", way_around]);
+        }
     });
 }
 
@@ -728,7 +733,7 @@ fn the_deadline_ends_each_step() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         says(&error(Reach { deadline: short(), ..reach(&format!("https://{address}")) }).await, &["TLS handshake"]);
-        let proxy = Some(Proxy::parse(&address.to_string()).unwrap());
+        let proxy = Some(Proxy::parse(&address.to_string(), "HTTPS_PROXY").unwrap());
         says(&error(Reach { deadline: short(), proxy, ..reach("https://x") }).await, &["the proxy", "tunnel"]);
         let once = |number, _: &Seen| match number {
             0 => answer(500, ""),

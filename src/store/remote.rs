@@ -3,7 +3,7 @@
 
 use super::{Access, Context, Credential, Form, Look, Request, Settings, StoreError};
 use crate::environ::Environ;
-use crate::net::{Base, Deadline, Identity, Origin, Proxy, Reach, Roots, each};
+use crate::net::{Base, Deadline, Identity, Origin, PROXY_SETTING, Proxy, Reach, Roots, each};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
@@ -73,12 +73,12 @@ fn identity(settings: &Settings, environ: &Environ) -> Result<Option<Identity>, 
 /// The setting, in which an empty text means none, else what the environment names.
 #[allow(clippy::disallowed_methods, reason = "the proxy's address, which may hold the login to it")]
 fn proxy(settings: &Settings, environ: &Environ, origin: &Origin) -> Result<Option<Proxy>, StoreError> {
-    let wrong = |wrong: &str| StoreError::Settings(format!("`proxy`: {wrong}"));
+    let wrong = |wrong: &str| StoreError::Settings(format!("{PROXY_SETTING}: {wrong}"));
     if matches!(origin, Origin::Unix(_)) || settings.text("proxy") == Some("") {
         return Ok(None);
     }
     if let Some(url) = settings.text("proxy") {
-        let proxy = Proxy::parse(url).map_err(wrong)?;
+        let proxy = Proxy::parse(url, PROXY_SETTING).map_err(wrong)?;
         if proxy.has_login() {
             return Err(wrong("it holds a login; put the address into a variable and write {\"env\": NAME}"));
         }
@@ -87,7 +87,7 @@ fn proxy(settings: &Settings, environ: &Environ, origin: &Origin) -> Result<Opti
     match credential(settings, "proxy", environ)? {
         Some(url) => {
             let url = std::str::from_utf8(url.expose()).map_err(|_| wrong("it is not UTF-8"))?;
-            Proxy::parse(url).map(Some).map_err(wrong)
+            Proxy::parse(url, PROXY_SETTING).map(Some).map_err(wrong)
         }
         None => Proxy::from_environ(environ, origin),
     }
