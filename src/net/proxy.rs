@@ -218,7 +218,9 @@ fn is_excepted(list: &[u8], host: &Host) -> bool {
         }
         let name = name.trim_start_matches("*.").trim_start_matches('.').trim_end_matches('.');
         let known = host.name.trim_end_matches('.');
-        !name.is_empty() && known.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        // An address has nothing below it.
+        let is_below = |rest: &str| rest.ends_with('.') && ip.is_none();
+        !name.is_empty() && known.strip_suffix(name).is_some_and(|rest| rest.is_empty() || is_below(rest))
     })
 }
 
@@ -295,6 +297,11 @@ mod tests {
             ("example.org:8443", "https://example.org", false),
             ("10.1.2.3", "https://10.1.2.3", true),
             ("10.1.2.3", "https://10.1.2.30", false),
+            ("10.1.2.3:8443", "https://10.1.2.3:8443", true),
+            ("10.1.2.3:8443", "https://10.1.2.3", false),
+            ("2.3", "https://10.1.2.3", false),
+            ("[fd12::1]:8443", "https://[fd12::1]:8443", true),
+            ("[fd12::1]:8443", "https://[fd12::1]", false),
             ("10.0.0.0/8", "https://10.9.9.9", true),
             ("10.0.0.0/8", "https://11.0.0.1", false),
             ("0.0.0.0/0", "https://11.0.0.1", true),
