@@ -40,11 +40,12 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use nix::sys::signal::SigSet;
 use retry::Tries;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::rc::Rc;
 #[cfg(test)]
 use std::time::Duration;
 use std::time::{Instant, SystemTime};
@@ -193,6 +194,8 @@ pub(crate) struct Fault {
     is_transient: bool,
     /// The server may have acted on the request.
     may_be_done: bool,
+    /// Nothing went wrong: the server took other requests on this connection, and this one no more.
+    is_left_over: bool,
 }
 
 impl Fault {
@@ -201,12 +204,12 @@ impl Fault {
     }
 
     fn for_good(error: StoreError) -> Self {
-        Self { error, is_transient: false, may_be_done: true }
+        Self { error, is_transient: false, may_be_done: true, is_left_over: false }
     }
 
     /// Before a request was sent, or where it changes nothing.
     pub(crate) fn passing(text: String) -> Self {
-        Self { error: StoreError::Unavailable(text), is_transient: true, may_be_done: false }
+        Self { error: StoreError::Unavailable(text), is_transient: true, may_be_done: false, is_left_over: false }
     }
 }
 
@@ -251,15 +254,28 @@ enum Known {
     /// One request at a time and connection.
     SpeaksHttp1,
     /// One connection for all.
-    Http2(Http2),
+    Http2(Shared),
     /// It could not be reached, which is so for every request.
     Unreachable(StoreError),
+}
+
+/// A connection for many requests at once, until the server winds it up (GOAWAY, RFC 9113 section 6.8).
+#[derive(Clone)]
+struct Shared {
+    sender: Http2,
+    has_answered: Rc<Cell<bool>>,
+}
+
+impl Shared {
+    fn new(sender: Http2) -> Self {
+        Self { sender, has_answered: Rc::default() }
+    }
 }
 
 /// A connection for the time of one request.
 enum Lease<'a> {
     Http1 { sender: Http1, _permit: SemaphorePermit<'a> },
-    Http2(Http2),
+    Http2(Shared),
 }
 
 pub(crate) struct Client {
@@ -326,6 +342,8 @@ impl Client {
                     last = Some(Ok(reply));
                 }
                 Err(Fault { error: error @ StoreError::TimedOut(_), .. }) => return last.unwrap_or(Err(error)),
+                // That costs no try, and cannot go on for ever: each such connection has answered something.
+                Err(Fault { is_left_over: true, .. }) => {}
                 Err(fault) => {
                     let again = fault.is_transient && (request.repeatable || !fault.may_be_done);
                     if !again || !tries.another(None).await {
@@ -391,18 +409,24 @@ impl Client {
         let answered = async {
             let answered = match &mut lease {
                 Lease::Http1 { sender, .. } => sender.send_request(message).await,
-                Lease::Http2(sender) => sender.send_request(message).await,
+                Lease::Http2(shared) => shared.sender.send_request(message).await,
             };
             let (head, body) = answered.map_err(|error| self.broken(&error))?.into_parts();
             Ok::<_, Fault>(Reply { status: head.status, headers: head.headers, body: self.read(body).await? })
         };
-        let reply = self.reach.deadline.within(self.origin(), "to answer", answered).await??;
-        if let Lease::Http1 { sender, .. } = lease
-            && !sender.is_closed()
-        {
-            self.idle.borrow_mut().push(sender);
+        let reply = self.reach.deadline.within(self.origin(), "to answer", answered).await?;
+        match lease {
+            Lease::Http1 { sender, .. } => {
+                if reply.is_ok() && !sender.is_closed() {
+                    self.idle.borrow_mut().push(sender);
+                }
+                reply
+            }
+            Lease::Http2(shared) => {
+                let has_answered = shared.has_answered.replace(reply.is_ok() || shared.has_answered.get());
+                reply.map_err(|fault| Fault { is_left_over: has_answered && !fault.may_be_done, ..fault })
+            }
         }
-        Ok(reply)
     }
 
     fn message(&self, request: &Request, path: &str, is_http2: bool) -> Result<Message, Fault> {
@@ -432,14 +456,14 @@ impl Client {
     async fn lease(&self) -> Result<Lease<'_>, Fault> {
         let mut known = self.known.lock().await;
         match &*known {
-            Known::Http2(sender) if !sender.is_closed() => return Ok(Lease::Http2(sender.clone())),
+            Known::Http2(shared) if !shared.sender.is_closed() => return Ok(Lease::Http2(shared.clone())),
             Known::Unreachable(error) => return Err(Fault::for_good(error.clone())),
             Known::SpeaksHttp1 => {}
             Known::Nothing | Known::Http2(_) => {
                 let mut tries = self.tries();
                 *known = loop {
                     match self.connect().await {
-                        Ok(Connection::Http2(sender)) => break Known::Http2(sender),
+                        Ok(Connection::Http2(sender)) => break Known::Http2(Shared::new(sender)),
                         Ok(Connection::Http1(sender)) => {
                             self.idle.borrow_mut().push(sender);
                             break Known::SpeaksHttp1;
@@ -449,7 +473,7 @@ impl Client {
                     }
                 };
                 match &*known {
-                    Known::Http2(sender) => return Ok(Lease::Http2(sender.clone())),
+                    Known::Http2(shared) => return Ok(Lease::Http2(shared.clone())),
                     Known::Unreachable(error) => return Err(Fault::for_good(error.clone())),
                     Known::SpeaksHttp1 | Known::Nothing => {}
                 }
@@ -470,7 +494,7 @@ impl Client {
                 }
                 None => match self.connect().await? {
                     Connection::Http1(sender) => return Ok(Lease::Http1 { sender, _permit: permit }),
-                    Connection::Http2(sender) => return Ok(Lease::Http2(sender)),
+                    Connection::Http2(sender) => return Ok(Lease::Http2(Shared::new(sender))),
                 },
             }
         }
@@ -547,7 +571,7 @@ impl Client {
             None => "the exchange was broken off",
         };
         let text = format!("{origin}: {why}; try again, or see what the server logs");
-        Fault { error: StoreError::Unavailable(text), is_transient: true, may_be_done: !error.is_canceled() }
+        Fault { may_be_done: !error.is_canceled(), ..Fault::passing(text) }
     }
 
     /// Where a redirect leads, as a path of this server.

@@ -292,6 +292,60 @@ fn a_connection_that_the_server_closes_is_made_again() {
     });
 }
 
+/// As a server does that takes so many requests on a connection (GOAWAY, RFC 9113 section 6.8).
+#[test]
+fn a_connection_that_the_server_winds_up_costs_no_request() {
+    const REQUESTS: usize = 200;
+    const EACH: usize = 30;
+    let ca = Ca::new();
+    let acceptor = TlsAcceptor::from(Arc::new(tls(&ca.issue("localhost", |_| {}), &["h2"], None)));
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counter.fetch_add(1, Ordering::Relaxed);
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
+                    let taken = Arc::new(AtomicUsize::new(0));
+                    let count = Arc::clone(&taken);
+                    let service = service_fn(move |_: hyper::Request<Incoming>| {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        async {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                            Ok::<_, std::convert::Infallible>(hyper::Response::new(Full::new(Bytes::from("v"))))
+                        }
+                    });
+                    let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                    let mut connection = std::pin::pin!(builder.serve_connection(stream, service));
+                    let mut is_ending = false;
+                    let _ = std::future::poll_fn(|context| {
+                        if !is_ending && taken.load(Ordering::Relaxed) >= EACH {
+                            is_ending = true;
+                            connection.as_mut().graceful_shutdown();
+                        }
+                        connection.as_mut().poll(context)
+                    })
+                    .await;
+                });
+            }
+        });
+        let client = Client::new(Reach { roots: ca.roots(), ..reach(&url) }).unwrap();
+        let failures = RefCell::new(Vec::new());
+        each(0..REQUESTS, |_| async {
+            if let Err(error) = client.send(&Request::get("/x")).await {
+                failures.borrow_mut().push(error);
+            }
+        })
+        .await;
+        assert_eq!(failures.take(), []);
+        assert!(connections.load(Ordering::Relaxed) > 1, "nothing was wound up");
+    });
+}
+
 #[test]
 fn the_base_path_and_the_credential_reach_the_server() {
     run(async {
