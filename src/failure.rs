@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::fmt;
+use std::io;
 use std::rc::Rc;
 
 /// The exit statuses that are ours, as env(1), nohup(1), timeout(1) and docker-run(1) have them.
@@ -160,6 +161,12 @@ impl fmt::Display for StoreError {
         };
         write!(out, "{what}: {why}")
     }
+}
+
+/// The operating system's words, without Rust's `(os error N)`.
+pub(crate) fn cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
 }
 
 /// One source of configuration: a file, or a kind of option.

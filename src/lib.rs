@@ -202,7 +202,7 @@ fn printed(text: &str) -> u8 {
     match diag::print(text) {
         Ok(()) => 0,
         Err(error) => {
-            let failure = Failure::new(failure::Code::Launch, "standard output", spec::cause(&error));
+            let failure = Failure::new(failure::Code::Launch, "standard output", failure::cause(&error));
             Diag::default().stop(&failure.into());
             failure::OURS
         }

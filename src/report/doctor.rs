@@ -79,7 +79,7 @@ fn swap() -> Finding {
     let (good, found) = match areas {
         Ok(0) => (true, "none".to_owned()),
         Ok(areas) => (false, format!("{areas} in use")),
-        Err(error) => (false, format!("/proc/swaps: {}", crate::spec::cause(&error))),
+        Err(error) => (false, format!("/proc/swaps: {}", crate::failure::cause(&error))),
     };
     let means = if good {
         "values cannot get to a swap device"

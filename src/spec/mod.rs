@@ -11,7 +11,7 @@ mod read;
 pub(crate) use read::parse_mode;
 
 use crate::environ::Environ;
-use crate::failure::{Code, Failure, Layer, Place};
+use crate::failure::{Code, Failure, Layer, Place, cause};
 use crate::reference::Hole;
 use document::{Flaw, Format, Node};
 use nix::fcntl::OFlag;
@@ -450,12 +450,6 @@ fn read_input(name: &OsStr) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is larger than {} MiB", LARGEST >> 20)));
     }
     Ok(bytes)
-}
-
-/// The operating system's words, without Rust's `(os error N)`.
-pub(crate) fn cause(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
 }
 
 enum Found {

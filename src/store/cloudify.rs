@@ -8,6 +8,7 @@ use super::object::Object;
 use super::remote::{credential, fetch_each, look_each, reach};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Setting, Settings, Store, StoreError};
 use crate::environ::Environ;
+use crate::failure::cause;
 use crate::net::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use crate::net::{self, Base, Client, Reply, StatusCode, secret_header};
 use crate::reference::Address;
@@ -208,10 +209,7 @@ struct Profile {
 impl Profile {
     fn read(file: PathBuf) -> Result<Self, StoreError> {
         let wrong = |why: &str| StoreError::Settings(format!("the active profile of cfy: {}: {why}", file.display()));
-        let text = fs::read(&file).map_err(|error| {
-            let text = error.to_string();
-            wrong(text.split(" (os error").next().unwrap_or_default())
-        })?;
+        let text = fs::read(&file).map_err(|error| wrong(&cause(&error)))?;
         match serde_json::from_slice(&Zeroizing::new(text)) {
             Ok(context @ Json::Object(_)) => Ok(Self { context, file }),
             _ => Err(wrong("it is no JSON object")),

@@ -3,6 +3,7 @@
 
 use super::{Access, Context, Credential, Form, Look, Request, Settings, StoreError};
 use crate::environ::Environ;
+use crate::failure::cause;
 use crate::net::{Base, Deadline, Identity, Origin, PROXY_SETTING, Proxy, Reach, Roots, each};
 use crate::reference::Address;
 use crate::secret::Secret;
@@ -98,9 +99,7 @@ fn read(setting: &str, path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 fn unreadable(setting: &str, path: &Path, error: &io::Error) -> StoreError {
-    let text = error.to_string();
-    let why = text.split(" (os error").next().unwrap_or_default();
-    StoreError::Settings(format!("`{setting}`: {}: {why}", path.display()))
+    StoreError::Settings(format!("`{setting}`: {}: {}", path.display(), cause(error)))
 }
 
 /// The credential that a setting names; None where there is no such setting.

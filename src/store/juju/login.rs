@@ -3,6 +3,7 @@
 
 use super::yaml::Yaml;
 use crate::environ::Environ;
+use crate::failure::cause;
 use crate::secret::Secret;
 use crate::store::remote::credential;
 use crate::store::{Settings, StoreError};
@@ -255,10 +256,7 @@ struct File {
 impl File {
     fn read(directory: &Path, name: &str) -> Result<Self, StoreError> {
         let file = Self { path: directory.join(name), yaml: Yaml::Nothing };
-        let text = fs::read(&file.path).map(Zeroizing::new).map_err(|error| {
-            let text = error.to_string();
-            file.wrong(text.split(" (os error").next().unwrap_or_default())
-        })?;
+        let text = fs::read(&file.path).map(Zeroizing::new).map_err(|error| file.wrong(&cause(&error)))?;
         let text = std::str::from_utf8(&text).map_err(|_| file.wrong("it is not UTF-8"))?;
         let yaml = Yaml::parse(text).map_err(|wrong| file.wrong(&wrong))?;
         Ok(Self { yaml, ..file })
