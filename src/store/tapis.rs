@@ -324,7 +324,7 @@ impl Tapis {
             return Some(StoreError::Unauthenticated(text));
         };
         if let Some(since) = claims.expired_since() {
-            let text = format!("{origin} refused the token, which expired {} s ago; get a new one", since.as_secs());
+            let text = format!("{origin} refused the token, which expired {} ago; get a new one", rough(since));
             return Some(StoreError::Unauthenticated(text));
         }
         // Where the claims look well, or the clocks differ, the message has the only other hint.
@@ -488,6 +488,16 @@ impl Claims {
 /// Unix seconds.
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// In the unit that people would use: `90 s`, `26 h`.
+fn rough(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7200 => format!("{} min", seconds / 60),
+        seconds @ ..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// What every reply of the service itself is wrapped in, whatever its status.

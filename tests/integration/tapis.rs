@@ -174,6 +174,7 @@ fn a_token_that_is_not_taken_says_why() {
     let server = tapis::start(Wire::Plain, state());
     let refused = |token: &str, piece| with_token(&server, token, "$<secret:db>").fails(125, &["not let in", piece]);
     refused(&token_of("alice", TENANT, now() - 90), "the token, which expired 9");
+    refused(&token_of("alice", TENANT, now() - 3 * 86_400), "which expired 3 days ago");
     refused(&token_of("alice", "other", now() + 90), "its tenant is `other`");
     refused(&token("alice").replace("eyJ", "eyX"), "is no JSON Web Token");
     refused("nonsense", "is no JSON Web Token");
