@@ -4,6 +4,7 @@
 //! cluster, an organisation, a project and a key. What a reference leaves out is what the settings say,
 //! else the login, else the only one that there is for it.
 
+use super::jwt::{claims, now};
 use super::object::Object;
 use super::remote::{credential, fetch_each, look_each, reach};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError};
@@ -14,11 +15,10 @@ use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
 use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::BASE64_STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
 pub(crate) static KIND: Kind = Kind {
@@ -136,18 +136,9 @@ impl Login {
     }
 }
 
-/// What a token that is a JWT says of itself, unproven (RFC 7519). None: it is none.
-#[allow(clippy::disallowed_methods, reason = "the claims of a token are no secret, its signature is")]
-fn claims<T>(token: &Secret, read: impl FnOnce(&Object<'_>) -> T) -> Option<T> {
-    let claims = token.expose().split(|&byte| byte == b'.').nth(1)?;
-    let claims = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?);
-    Some(read(&Object::parse(&claims)?))
-}
-
 /// The server tells an expired token and an unknown one in the same words.
 fn has_expired(token: &Secret) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    claims(token, |claims| claims.get::<f64>("exp")).flatten().is_some_and(|expires| expires <= now)
+    claims(token, |claims| claims.get::<f64>("exp")).flatten().is_some_and(|expires| expires <= now())
 }
 
 /// A secret as a reference names it, then with what the login and the settings add.
@@ -533,6 +524,7 @@ pub(crate) fn fixture() -> super::contract::Fixture {
 mod tests {
     use super::super::{Credential, Setting};
     use super::*;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
     fn name(parts: [&str; 3], key: &str) -> Name {
         let [cluster, org, project] = parts.map(|part| (!part.is_empty()).then(|| part.to_owned()));

@@ -7,6 +7,7 @@
 mod buffer;
 #[cfg(test)]
 pub(crate) mod contract;
+mod jwt;
 pub(crate) mod manage;
 mod object;
 mod remote;

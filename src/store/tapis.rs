@@ -9,6 +9,7 @@ mod pod;
 
 pub(crate) use pod::definition;
 
+use super::jwt::{claims, now};
 use super::object::Object;
 use super::remote::{credential, fetch_each, look_each, reach, read_credential};
 use super::{Access, Caps, Context, Credential, Form, Kind, Look, POD, Pending, Request, Settings, Store, StoreError};
@@ -18,11 +19,9 @@ use crate::net::{self, Base, Client, Method, Mutex, Reply, StatusCode, encode, s
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 pub(crate) static KIND: Kind = Kind {
@@ -437,7 +436,7 @@ struct Token {
     ends: Option<Instant>,
 }
 
-/// What a token says of itself (RFC 7519), unproven: the service looks at the signature.
+/// What a token says of itself.
 struct Claims {
     /// Unix seconds.
     expires: Option<f64>,
@@ -459,16 +458,8 @@ impl Token {
 }
 
 impl Claims {
-    /// Of the middle one of three parts (RFC 7515 section 7.1).
-    #[allow(clippy::disallowed_methods, reason = "the claims of a token are no secret, its signature is")]
     fn of(token: &Secret) -> Option<Self> {
-        let mut parts = token.expose().split(|&byte| byte == b'.');
-        let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-            return None;
-        };
-        let claims = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?);
-        let claims = Object::parse(&claims)?;
-        Some(Self {
+        claims(token, |claims| Self {
             expires: claims.get("exp"),
             user: claims.get("tapis/username"),
             tenant: claims.get("tapis/tenant_id"),
@@ -483,11 +474,6 @@ impl Claims {
     fn expired_since(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(now() - self.expires?).ok()
     }
-}
-
-/// Unix seconds.
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// In the unit that people would use: `90 s`, `26 h`.
