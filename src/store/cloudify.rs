@@ -16,11 +16,9 @@ use crate::secret::Secret;
 use crate::template::Value;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use std::cell::RefCell;
-use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -347,52 +345,17 @@ struct NoSecret;
 /// That it is, is told by an empty string. No value that a manager keeps can be empty, only one that
 /// it has from a provider.
 fn read(body: &[u8]) -> Result<Option<Secret>, NoSecret> {
-    let members: Members<'_> = serde_json::from_slice(body).map_err(|_| NoSecret)?;
-    let value = members.one("value")?.ok_or(NoSecret)?;
+    let secret = Object::parse(body).ok_or(NoSecret)?;
+    let member = |name| secret.get::<&RawValue>(name).map(RawValue::get);
+    let value = member("value").ok_or(NoSecret)?;
     if !value.starts_with('"') {
         return Ok(Some(compact(value)));
     }
     let text: String = serde_json::from_str(value).map_err(|_| NoSecret)?;
-    let is_hidden = members.one("is_hidden_value")?.is_some_and(|hidden| hidden != "false");
-    let has_provider = members.one("provider_name")?.is_some_and(|provider| provider != "null");
+    let is_hidden = member("is_hidden_value").is_some_and(|hidden| hidden != "false");
+    let has_provider = member("provider_name").is_some_and(|provider| provider != "null");
     let is_kept = text.is_empty() && (is_hidden || !has_provider);
     Ok((!is_kept).then(|| Secret::from(text)))
-}
-
-/// An object, its values as they are written.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'a> Members<'a> {
-    /// The JSON text of a member. With two of a name nobody knows which one is meant.
-    fn one(&self, name: &str) -> Result<Option<&'a str>, NoSecret> {
-        let mut found = self.0.iter().filter(|(other, _)| other == name).map(|(_, value)| value.get());
-        match (found.next(), found.next()) {
-            (first, None) => Ok(first),
-            _ => Err(NoSecret),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Each;
-        impl<'de> Visitor<'de> for Each {
-            type Value = Members<'de>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Each)
-    }
 }
 
 /// JSON without the blanks between its parts; numbers and the order of members stay as they were.
