@@ -20,6 +20,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use std::cell::RefCell;
 use std::fs;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use zeroize::Zeroizing;
@@ -167,7 +168,12 @@ fn variable(environ: &Environ, name: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 /// A host, or an address as in `url`.
 fn address(host: &str) -> String {
-    if host.contains("://") { host.to_owned() } else { format!("https://{host}") }
+    if host.contains("://") { host.to_owned() } else { format!("https://{}", in_url(host)) }
+}
+
+/// A host as an address has it: an IPv6 one in brackets (RFC 3986 section 3.2.2).
+fn in_url(host: &str) -> String {
+    if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() }
 }
 
 /// What holds where the settings are silent.
@@ -224,7 +230,7 @@ impl Profile {
         })?;
         // What `cfy` assumes too; off this machine it is refused.
         let scheme = self.text("rest_protocol").unwrap_or("http");
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let host = in_url(host);
         Ok(match &self.context["rest_port"] {
             Json::Number(port) => format!("{scheme}://{host}:{port}"),
             Json::String(port) if !port.is_empty() => format!("{scheme}://{host}:{port}"),
@@ -519,6 +525,21 @@ mod tests {
         refused(&settings([url]), &Environ::of(both), &["CLOUDIFY_TOKEN", "`token` alone"]);
         assert!(opened(&settings([url]), &Environ::of([both[0], "CLOUDIFY_PASSWORD="])).is_ok());
         assert!(opened(&settings([url]), &Environ::of([both[1], both[2]])).is_ok());
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_of_either_ip_version() {
+        for (host, url) in [
+            ("m.example", "https://m.example"),
+            ("m.example:8443", "https://m.example:8443"),
+            ("10.0.0.1", "https://10.0.0.1"),
+            ("fd00::1", "https://[fd00::1]"),
+            ("[fd00::1]:8443", "https://[fd00::1]:8443"),
+            ("http://localhost", "http://localhost"),
+        ] {
+            assert_eq!(address(host), url);
+            assert!(Base::parse(&address(host)).is_ok(), "{host}");
+        }
     }
 
     #[test]
