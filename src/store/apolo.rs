@@ -383,7 +383,13 @@ impl Apolo {
             let Some((service, query)) = known.place(&name)? else { return Ok(None) };
             let Some(list) = lists.get(&project(&name)) else { return Ok(None) };
             let keys = list.get_or_try_init(|| self.keys(service, query)).await?;
-            Ok(keys.contains(&name.key).then_some(Access::Readable))
+            Ok(match keys.contains(&name.key) {
+                true => Some(Access::Readable),
+                false if keys.is_empty() => Some(Access::Unknown(
+                    "Apolo lists no secret of this project to this login: there is none, or it may read none".to_owned(),
+                )),
+                false => None,
+            })
         })
         .await
     }

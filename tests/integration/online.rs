@@ -151,6 +151,11 @@ fn apolo_is_asked_for_one_list_a_project() {
     assert_eq!(codes(&report), ["not_found"]);
     assert_eq!(apolo.count(), 2, "discovery and one list");
     nobody_asked(&apolo, |call| call.path.contains("/secrets/"));
+    // A login without permission is shown the same list.
+    *apolo.state() = apolo::State::new();
+    let (done, report) = checked(&world, &store, &["$<s:a>"], &[("T", &token)]);
+    assert_eq!((done.status, known(&report)), (Some(0), vec![(Json::Null, Json::Null)]));
+    assert!(report["references"][0]["note"].as_str().unwrap().contains("it may read none"));
 }
 
 #[test]
