@@ -228,7 +228,14 @@ impl Here {
             given(&login.cluster).map_or_else(|| only("cluster", directory.clusters.keys().map(String::as_str)), Ok);
         let here = directory.projects.iter().filter(|project| fits(cluster.as_ref().ok(), &project.cluster));
         let orgs = here.clone().filter(|project| fits(login.project.as_ref(), &project.name));
-        let org = given(&login.org).map_or_else(|| only("org", orgs.map(|project| project.org.as_str())), Ok);
+        let org = match (&login.org, &login.project) {
+            (Some(org), _) => Ok(org.clone()),
+            (None, Some(project)) if here.clone().next().is_some() && orgs.clone().next().is_none() => {
+                let known = shown(here.clone().map(|project| project.name.as_str()).collect());
+                Err(format!("this login has no project `{project}` there; is `project` right? Known are: {known}"))
+            }
+            (None, _) => only("org", orgs.map(|project| project.org.as_str())),
+        };
         let projects = here.filter(|project| fits(org.as_ref().ok(), &project.org));
         let project =
             given(&login.project).map_or_else(|| only("project", projects.map(|project| project.name.as_str())), Ok);
@@ -243,13 +250,13 @@ fn only<'a>(setting: &str, names: impl Iterator<Item = &'a str>) -> Result<Strin
     match (known.next(), known.next()) {
         (Some(only), None) => Ok(only.to_owned()),
         (None, _) => Err(format!("this login has no {setting} there; name one with `{setting}`")),
-        _ => {
-            // A server's words: none that is more than a name, and not all of very many.
-            let shown = names.into_iter().filter(|name| is_key(name)).take(10);
-            let shown: Vec<&str> = shown.collect();
-            Err(format!("which {setting}? Name one with `{setting}`: {}", shown.join(", ")))
-        }
+        _ => Err(format!("which {setting}? Name one with `{setting}`: {}", shown(names))),
     }
+}
+
+/// A server's words: none that is more than a name, and not all of very many.
+fn shown(names: BTreeSet<&str>) -> String {
+    names.into_iter().filter(|name| is_key(name)).take(10).collect::<Vec<_>>().join(", ")
 }
 
 /// What the API tells a login (`GET /config`).
@@ -333,13 +340,13 @@ impl Known {
         let org = name.org.as_ref().map_or_else(|| self.here.org.as_ref(), Ok);
         let project = name.project.as_ref().map_or_else(|| self.here.project.as_ref(), Ok);
         let unclear = |why: &String| StoreError::Settings(why.clone());
-        let (cluster, org) = (cluster.map_err(unclear)?, org.map_err(unclear)?);
-        let query = format!("?project_name={}&org_name={}", encode(project.map_err(unclear)?), encode(org));
-        match self.services.get(cluster) {
-            Some(Ok(service)) => Ok(Some((service, query))),
-            Some(Err(error)) => Err(error.clone()),
-            None => Ok(None),
-        }
+        // The cluster first: of one that is not known nothing else is, either.
+        let service = match self.services.get(cluster.map_err(unclear)?) {
+            Some(service) => service.as_ref().map_err(Clone::clone)?,
+            None => return Ok(None),
+        };
+        let (org, project) = (org.map_err(unclear)?, project.map_err(unclear)?);
+        Ok(Some((service, format!("?project_name={}&org_name={}", encode(project), encode(org)))))
     }
 }
 
@@ -428,7 +435,7 @@ impl Apolo {
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED => return Err(self.not_let_in(origin)),
             StatusCode::NOT_FOUND => {
-                let text = format!("{origin} has no API at {}; `url` mostly ends in /api/v1", self.api_path);
+                let text = format!("{origin}{} is no API of Apolo; `url` mostly ends in /api/v1", self.api_path);
                 return Err(StoreError::Malformed(text));
             }
             _ => return Err(self.api.refusal(&reply)),
@@ -656,6 +663,9 @@ mod tests {
         let here = Here::find(&bare(None), &directory);
         assert_eq!(here.cluster, Err("which cluster? Name one with `cluster`: a, b".into()));
         assert!(Here::find(&bare(Some("z")), &directory).org.unwrap_err().contains("no org"));
+        let mistyped = Login { project: Some("pp".into()), ..bare(Some("a")) };
+        let told = Here::find(&mistyped, &directory).org.unwrap_err();
+        assert!(told.contains("no project `pp`") && told.ends_with("Known are: p"), "{told}");
     }
 
     #[test]

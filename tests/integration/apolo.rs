@@ -144,6 +144,13 @@ fn denied_expired_and_unknown_are_told_apart() {
         "denied",
         &["no cluster `nowhere`", "get-clusters"],
     );
+    let mistyped = |name: &str, code, piece| {
+        let mut settings = settings(&apolo);
+        settings[name] = json!("nowhere");
+        fails(launch(&world, &settings, &["$<secret:password>"]), code, &[piece]);
+    };
+    mistyped("cluster", "denied", "no cluster `nowhere`");
+    mistyped("project", "config", "no project `nowhere` there");
 }
 
 #[test]
