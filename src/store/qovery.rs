@@ -45,6 +45,9 @@ const IDS: [(&str, &str); 7] = [
     ("QOVERY_PROJECT_ID", "PROJECT"),
 ];
 
+/// Those that we know.
+const SCOPES: &str = "project, environment, application, container, job, helm or terraform";
+
 fn check(address: &Address, settings: &Settings) -> Result<(), String> {
     Place::of_settings(settings)?;
     match &*address.path {
@@ -69,10 +72,7 @@ impl Place {
             (Some(scope), Some(id)) if is_word(scope) && !id.is_empty() => {
                 Ok(Some(Self { scope: scope.to_ascii_uppercase(), id: id.to_owned() }))
             }
-            (Some(_), Some(_)) => Err(
-                "`scope` is project, environment, application, container, job, helm or terraform, and `id` its UUID"
-                    .into(),
-            ),
+            (Some(_), Some(_)) => Err(format!("`scope` is {SCOPES}, and `id` its UUID")),
             _ => Err("`scope` and `id` need each other".into()),
         }
     }
@@ -211,7 +211,10 @@ impl Api {
         let request = net::Request::get(path).header(AUTHORIZATION, self.authorization.clone());
         let reply = self.client.send(&request).await?;
         let origin = self.client.origin();
-        let about = format!("may this token see the {} of that `id`, and is there one?", scope.to_ascii_lowercase());
+        let about = match IDS.iter().any(|(_, known)| known == scope) {
+            true => format!("may this token see the {} of that `id`, and is there one?", scope.to_ascii_lowercase()),
+            false => format!("is `scope` right? It is {SCOPES}"),
+        };
         match reply.status {
             StatusCode::OK => Ok(reply),
             // What is not there is answered like what is not one's own, mostly.

@@ -101,6 +101,8 @@ fn an_object_that_is_not_there_or_not_ours_is_asked_about() {
         qovery.next([Fault::Instead(Reply::html(status, "hunter2"))]);
         fails(launch(&world, &settings, &["$<secret:HOST:-x>"]), "config", &["is there one?"]);
     }
+    let mistyped = self::settings(&qovery, "projct", PROJECT);
+    fails(launch(&world, &mistyped, &["$<secret:HOST>"]), "denied", &["is `scope` right?", "project, environment"]);
 }
 
 #[test]
