@@ -149,7 +149,8 @@ fn read_secret(name: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError
 }
 
 /// Fetches each distinct secret once, many at the same time, and hands it to every request for it.
-/// None: it does not exist. Where all fail in the same way, it is the store that failed.
+/// None: it does not exist. Where all fail in the same way, it is the store that failed; where there is only one,
+/// if that is no failure of a secret's.
 pub(super) async fn fetch_each<K: Ord + Clone, F>(
     requests: &mut [Request],
     key: impl Fn(&Address) -> K,
@@ -206,12 +207,17 @@ where
     let answers = answers.into_inner();
     let first = answers.values().next().and_then(|answer| answer.as_ref().err());
     if let Some(first) = first
-        && answers.len() > 1
+        && (answers.len() > 1 || is_of_store(first))
         && answers.values().all(|answer| answer.as_ref().err() == Some(first))
     {
         return Err(first.clone());
     }
     Ok(answers)
+}
+
+/// Whether it would have been the same for any other secret.
+fn is_of_store(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unauthenticated(_) | StoreError::Unavailable(_) | StoreError::TimedOut(_))
 }
 
 #[cfg(test)]
@@ -344,6 +350,7 @@ mod tests {
                     ("-", _) => Ok(None),
                     ("!", _) => Err(StoreError::Denied("no".into())),
                     ("?", rest) => Err(StoreError::Denied(rest.into())),
+                    ("#", _) => Err(StoreError::Unavailable("down".into())),
                     _ => Ok(Some(Value::Bytes(Secret::from(path)))),
                 }
             }
@@ -374,6 +381,8 @@ mod tests {
         assert_eq!(fetched(&["!a", "b"]).0, Ok(()));
         assert_eq!(fetched(&["?a", "?b"]).0, Ok(()));
         assert_eq!(fetched(&["!a"]).0, Ok(()));
+        assert_eq!(fetched(&["#a"]).0, Err(StoreError::Unavailable("down".into())));
+        assert_eq!(fetched(&["#a", "b"]).0, Ok(()));
         assert_eq!(fetched(&[]).0, Ok(()));
     }
 }
