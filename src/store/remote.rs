@@ -58,7 +58,10 @@ fn roots(settings: &Settings, environ: &Environ) -> Result<Roots, StoreError> {
         Some(_) => return Err(StoreError::Settings("`roots` is \"webpki\" (compiled in) or \"system\"".to_owned())),
     };
     match settings.path("ca_file") {
-        Some(path) => Ok(Roots::Given { pem: read("ca_file", path)?, origin: path.display().to_string() }),
+        Some(path) => {
+            let origin = format!("`ca_file`: {}", path.display());
+            Ok(Roots::Given { pem: read("ca_file", path)?, origin })
+        }
         None => Ok(Roots::from_environ(environ, otherwise)),
     }
 }
@@ -130,7 +133,12 @@ pub(super) fn read_credential(name: &str, credential: &Credential, environ: &Env
     let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
-        return Err(StoreError::Settings(format!("`{name}` is empty")));
+        let place = match credential {
+            Credential::Variable(variable) => format!("the variable {variable}"),
+            Credential::File(path) => path.display().to_string(),
+            Credential::Named(file) => format!("the credential `{file}`"),
+        };
+        return Err(StoreError::Settings(format!("`{name}`: {place} is empty")));
     }
     Ok(Secret::from(line.to_vec()))
 }
@@ -264,7 +272,7 @@ mod tests {
         let roots = |settings: &Settings, variables| reached(settings, [variables]).map(|reach| reach.roots);
         let given = settings([("ca_file", Setting::Path(file.clone())), ("roots", text("system"))]);
         let named = Roots::Named { file: Some("/x".into()), directories: vec![] };
-        let origin = file.display().to_string();
+        let origin = format!("`ca_file`: {}", file.display());
         assert_eq!(roots(&given, "SSL_CERT_FILE=/x").ok(), Some(Roots::Given { pem: b"PEM".to_vec(), origin }));
         assert_eq!(roots(&settings([("roots", text("system"))]), "SSL_CERT_FILE=/x").ok(), Some(named));
         assert_eq!(roots(&settings([("roots", text("system"))]), "SSL_CERT_FILE=").ok(), Some(Roots::System));
@@ -329,8 +337,9 @@ mod tests {
             assert_eq!(of(Credential::File(path(name))), Ok(b"a b".to_vec()), "{name}");
         }
         refused(of(Credential::Variable("UNSET".into())), &["`token`", "UNSET"]);
-        refused(of(Credential::Variable("EMPTY".into())), &["`token` is empty"]);
-        refused(of(Credential::File(path("empty"))), &["`token` is empty"]);
+        refused(of(Credential::Variable("EMPTY".into())), &["`token`: the variable EMPTY is empty"]);
+        refused(of(Credential::File(path("empty"))), &["`token`: /", "/empty is empty"]);
+        refused(of(Credential::Named("empty".into())), &["`token`: the credential `empty` is empty"]);
         refused(of(Credential::File(path("big"))), &["`token`", "bytes"]);
         refused(of(Credential::File(path("gone"))), &["`token`", "No such file"]);
         let settings = settings([("token", Setting::Credential(Credential::Named("x".into())))]);
