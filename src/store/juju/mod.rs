@@ -411,15 +411,22 @@ fn value(wanted: &Wanted, secret: &Object<'_>, session: &Session) -> Result<Valu
     let data = value.get::<Object<'_>>("data").ok_or_else(|| malformed(origin))?;
     let fields = data.names().map(|key| {
         let text = Zeroizing::new(data.get::<String>(key)?);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3));
-        BASE64_STANDARD.decode_vec(&*text, &mut bytes).ok()?;
-        Some((key.to_owned(), Secret::from(bytes)))
+        Some((key.to_owned(), decoded(&text)?))
     });
     // Who adds a secret may say that a value is base64 already, and nobody looks.
     fields.collect::<Option<Vec<_>>>().map(Value::Fields).ok_or_else(|| {
         let text = format!("{origin}: a value of {} is no base64; `juju update-secret` replaces it", wanted.name);
         StoreError::Malformed(text).into()
     })
+}
+
+/// Standard base64, in which Juju's own clients pass over line breaks. None: it is something else.
+fn decoded(text: &str) -> Option<Secret> {
+    let mut joined = Zeroizing::new(Vec::with_capacity(text.len()));
+    joined.extend(text.bytes().filter(|byte| !b"\r\n".contains(byte)));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(joined.len() / 4 * 3));
+    BASE64_STANDARD.decode_vec(&*joined, &mut bytes).ok()?;
+    Some(Secret::from(bytes))
 }
 
 fn refused(refusal: &Refusal<'_>, origin: &dyn fmt::Display) -> Fault {
@@ -518,6 +525,17 @@ mod tests {
         let uri = format!(r#"{{"filter":{{"revision":3,"uri":"secret:{ID}"}},"show-secrets":true}}"#);
         assert_eq!(asked(&format!("//{MODEL}/{ID}"), Some("3")), uri);
         assert!(parameters(&wanted("db", None).unwrap(), false).ends_with(r#""show-secrets":false}"#));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "what was decoded is compared")]
+    fn base64_is_read_as_the_clients_of_juju_read_it() {
+        let bytes = |text| decoded(text).map(|secret| secret.expose().to_vec());
+        assert_eq!(bytes("aHVu\ndGVy\r\nMg==\n").as_deref(), Some(b"hunter2".as_slice()));
+        assert_eq!(bytes("").as_deref(), Some(b"".as_slice()));
+        for wrong in ["aHVudGVyMg", "aHVu dGVyMg==", "aHVudGVyMg==A", "_-==", "hunter2!"] {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -60,9 +60,11 @@ impl<'j> Refusal<'j> {
         Some(Self { code: error.get("code").unwrap_or_default(), info: None })
     }
 
-    /// Since 4.0 a code says what it is that was not found.
+    /// Since 4.0 a code says what it is that was not found. A secret whose model or backend is missing
+    /// may well be there.
     pub(super) fn is_absence(&self) -> bool {
-        self.code == "not found" || self.code.ends_with(" not found") && self.code != "model not found"
+        let is_of_other = ["model not found", "secret backend not found"].contains(&&*self.code);
+        self.code == "not found" || self.code.ends_with(" not found") && !is_of_other
     }
 
     /// What a code says that the caller has no better word for.
@@ -281,7 +283,7 @@ mod tests {
         for code in ["not found", "secret not found", "secret revision not found"] {
             assert!(is_absence(code), "{code}");
         }
-        for code in ["", "model not found", "unauthorized access", "found"] {
+        for code in ["", "model not found", "secret backend not found", "unauthorized access", "found"] {
             assert!(!is_absence(code), "{code}");
         }
     }
