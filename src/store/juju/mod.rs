@@ -151,32 +151,50 @@ struct Juju {
     retries: u32,
 }
 
-/// What is asked about secrets, and what is known so far.
-struct Inquiry<T> {
-    /// Of a secret that was found.
-    read: fn(&Wanted, &Object<'_>, &Session) -> Result<T, Fault>,
-    with_values: bool,
-    /// None: there is no such secret, or no such revision of it.
-    answers: RefCell<BTreeMap<Wanted, Result<Option<T>, StoreError>>>,
-    /// Who asks, once that is known.
-    identity: RefCell<String>,
+/// What is asked about a secret: its value, or whether we may have it.
+trait Asked: Sized {
+    /// Whether the value is to come along.
+    const WITH_VALUE: bool;
+
+    fn read(secret: &Object<'_>, wanted: &Wanted, session: &Session) -> Result<Self, Fault>;
 }
 
-impl<T> Inquiry<T> {
-    fn new(with_values: bool, read: fn(&Wanted, &Object<'_>, &Session) -> Result<T, Fault>) -> Self {
-        Self { read, with_values, answers: RefCell::default(), identity: RefCell::default() }
+/// What is known by now, however often the connection broke.
+struct Known<T> {
+    /// Who we are, and where, once we were let in.
+    identity: RefCell<String>,
+    /// None: there is no such secret, or no such revision of it.
+    answers: RefCell<BTreeMap<Wanted, Result<Option<T>, StoreError>>>,
+}
+
+impl<T> Known<T> {
+    fn nothing() -> Self {
+        Self { identity: RefCell::default(), answers: RefCell::default() }
     }
 
-    /// Each answer is taken once.
-    fn take(&self, wanted: Result<Wanted, String>) -> Result<Option<T>, StoreError> {
-        let answer = wanted.ok().and_then(|wanted| self.answers.borrow_mut().remove(&wanted));
-        answer.unwrap_or(Ok(None))
+    /// The answer to what was asked; each is handed out once.
+    async fn take(&self, wanted: Result<Wanted, String>) -> Result<Option<T>, StoreError> {
+        self.answers.borrow_mut().remove(&wanted.map_err(StoreError::Settings)?).unwrap_or(Ok(None))
     }
 }
 
 impl Store for Juju {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
-        Box::pin(async { self.answer(requests).await.map_err(in_our_words) })
+        Box::pin(async {
+            let known = Known::<Value>::nothing();
+            self.ask_all(requests.iter().map(|request| &request.address), &known).await?;
+            fetch_each(requests, Wanted::parse, |wanted| known.take(wanted)).await
+        })
+    }
+
+    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
+        Box::pin(async {
+            let known = Known::<Access>::nothing();
+            let asked = self.ask_all(looks.iter().map(|look| &look.address), &known).await;
+            looks.iter_mut().for_each(|look| look.identity.clone_from(&known.identity.borrow()));
+            asked?;
+            look_each(looks, Wanted::parse, |wanted| known.take(wanted)).await
+        })
     }
 
     /// By their metadata; whether values are given to us, the login tells.
@@ -214,51 +232,40 @@ impl Juju {
         Ok(Self { login, doors, deadline, retries: context.retries })
     }
 
-    async fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
-        let inquiry = Inquiry::new(true, value);
-        self.inquire(requests.iter().map(|request| &request.address), &inquiry).await?;
-        fetch_each(requests, Wanted::parse, |wanted| std::future::ready(inquiry.take(wanted))).await
-    }
-
-    async fn look_at(&self, looks: &mut [Look]) -> Result<(), StoreError> {
-        let inquiry = Inquiry::new(false, access);
-        let asked = self.inquire(looks.iter().map(|look| &look.address), &inquiry).await;
-        looks.iter_mut().for_each(|look| look.identity.clone_from(&inquiry.identity.borrow()));
-        asked?;
-        look_each(looks, Wanted::parse, |wanted| std::future::ready(inquiry.take(wanted))).await
-    }
-
-    async fn inquire<T>(
+    async fn ask_all<T: Asked>(
         &self,
         addresses: impl Iterator<Item = &Address>,
-        inquiry: &Inquiry<T>,
+        known: &Known<T>,
     ) -> Result<(), StoreError> {
-        let wanted: Result<BTreeSet<Wanted>, String> = addresses.map(Wanted::parse).collect();
-        let wanted = wanted.map_err(StoreError::Settings)?;
+        let wanted: Result<Vec<Wanted>, String> = addresses.map(Wanted::parse).collect();
+        let mut wanted = wanted.map_err(StoreError::Settings)?;
+        wanted.sort_unstable();
+        wanted.dedup();
         if wanted.is_empty() {
             return Ok(());
         }
-        retried(&self.deadline, self.retries, async || self.ask(&wanted, inquiry).await).await
+        let asked = retried(&self.deadline, self.retries, async || self.ask(&wanted, known).await);
+        asked.await.map_err(in_our_words)
     }
 
     /// Answers what has no answer yet, on one connection.
-    async fn ask<T>(&self, wanted: &BTreeSet<Wanted>, inquiry: &Inquiry<T>) -> Result<(), Fault> {
-        let Inquiry { read, with_values, answers, identity } = inquiry;
+    async fn ask<T: Asked>(&self, wanted: &[Wanted], known: &Known<T>) -> Result<(), Fault> {
         let model = match &self.login.model {
             Model::Id(id) => id.clone(),
             Model::Name { owner, name } => self.find_model(owner, name).await?,
         };
         let mut session = self.log_in(&format!("/model/{model}/api")).await?;
-        *identity.borrow_mut() = format!("user {}, model {model}", self.login.user);
-        if !with_values && session.reads_values() == Some(false) {
-            return Err(values_denied(session.origin()).into());
+        *known.identity.borrow_mut() = format!("user {}, model {model} at {}", self.login.user, session.origin());
+        // A launch asks nevertheless, and believes the answer.
+        if !T::WITH_VALUE && session.gives_values() == Some(false) {
+            return Err(denied(session.origin()).into());
         }
         let version = session.version("Secrets", &[1, 2]).ok_or_else(|| {
             let text = format!("{} is too old to give secrets out; Juju does since 3.3", session.origin());
             StoreError::NotReadable(text)
         })?;
-        let is_open = |wanted: &&Wanted| !answers.borrow().contains_key(wanted);
-        let mut rest = wanted.iter().filter(is_open).collect::<Vec<_>>().into_iter();
+        let answers = &known.answers;
+        let mut rest = wanted.iter().filter(|wanted| !answers.borrow().contains_key(wanted)).collect::<Vec<_>>().into_iter();
         let mut under_way: BTreeMap<u64, &Wanted> = BTreeMap::new();
         loop {
             while under_way.len() < AT_ONCE
@@ -271,7 +278,8 @@ impl Juju {
                     answers.borrow_mut().insert(next.clone(), Err(StoreError::Settings(text)));
                     continue;
                 }
-                let number = session.send("Secrets", version, "ListSecrets", &parameters(next, *with_values)).await?;
+                let params = filter(next, T::WITH_VALUE);
+                let number = session.send("Secrets", version, "ListSecrets", &params).await?;
                 under_way.insert(number, next);
             }
             if under_way.is_empty() {
@@ -281,10 +289,8 @@ impl Juju {
             let message = session.receive().await?;
             let reply = Reply::parse(&message).ok_or_else(|| malformed(session.origin()))?;
             let next = under_way.remove(&reply.number).ok_or_else(|| malformed(session.origin()))?;
-            let answer = match find(next, &model, reply.result, session.origin()) {
-                Ok(found) => found.map(|secret| read(next, &secret, &session)).transpose(),
-                Err(fault) => Err(fault),
-            };
+            let found = find(next, &model, reply.result, session.origin());
+            let answer = found.and_then(|secret| secret.map(|secret| T::read(&secret, next, &session)).transpose());
             let answer = match answer {
                 // What may go better in a moment is asked again, with what is not answered yet.
                 Err(fault) if fault.is_transient() => return Err(fault),
@@ -340,7 +346,7 @@ impl Juju {
 }
 
 /// The parameters that ask for one secret.
-fn parameters(wanted: &Wanted, with_values: bool) -> String {
+fn filter(wanted: &Wanted, with_value: bool) -> String {
     let mut filter = match &wanted.name {
         Name::Id { id, .. } => json!({ "uri": format!("secret:{id}") }),
         Name::Label(label) => json!({ "label": label }),
@@ -348,10 +354,10 @@ fn parameters(wanted: &Wanted, with_values: bool) -> String {
     if let Some(revision) = wanted.revision {
         filter["revision"] = json!(revision);
     }
-    json!({ "filter": filter, "show-secrets": with_values }).to_string()
+    json!({ "filter": filter, "show-secrets": with_value }).to_string()
 }
 
-/// The secret of the model that a reply is about. None: there is no such secret.
+/// The secret of the model that a reply is about.
 fn find<'j>(
     wanted: &Wanted,
     model: &str,
@@ -377,47 +383,50 @@ fn find<'j>(
     let mut found = found.into_iter().filter(is_wanted);
     match (found.next(), found.next()) {
         (secret, None) => Ok(secret),
-        _ => {
+        (_, Some(_)) => {
             let text = format!("{origin} has several secrets {}; name one by its id", wanted.name);
             Err(StoreError::Malformed(text).into())
         }
     }
 }
 
-/// What its metadata say of a secret, to whom the login says may read it.
-fn access(wanted: &Wanted, secret: &Object<'_>, session: &Session) -> Result<Access, Fault> {
-    let latest = secret.get::<u64>("latest-revision");
-    let revisions = secret.get::<Vec<Object<'_>>>("revisions");
-    if let (None, Some(latest), Some(revisions)) = (wanted.revision, latest, revisions)
-        && revisions.iter().all(|revision| revision.get("revision") != Some(latest))
-    {
-        return Err(removed(wanted, session.origin()).into());
+impl Asked for Value {
+    const WITH_VALUE: bool = true;
+
+    fn read(secret: &Object<'_>, wanted: &Wanted, session: &Session) -> Result<Self, Fault> {
+        let origin = session.origin();
+        let value = secret.get::<Object<'_>>("value").ok_or_else(|| malformed(origin))?;
+        if let Some(refusal) = Refusal::of_item(&value) {
+            return Err(if refusal.is_absence() { removed(wanted, origin).into() } else { refused(&refusal, origin) });
+        }
+        let data = value.get::<Object<'_>>("data").ok_or_else(|| malformed(origin))?;
+        let fields = data.names().map(|key| {
+            let text = Zeroizing::new(data.get::<String>(key)?);
+            Some((key.to_owned(), decoded(&text)?))
+        });
+        // Who adds a secret may say that a value is base64 already, and nobody looks.
+        fields.collect::<Option<Vec<_>>>().map(Self::Fields).ok_or_else(|| {
+            let text = format!("{origin}: a value of {} is no base64; `juju update-secret` replaces it", wanted.name);
+            StoreError::Malformed(text).into()
+        })
     }
-    Ok(match session.reads_values() {
-        Some(_) => Access::Readable,
-        None => Access::Exists("the controller does not say whether this user may read values".to_owned()),
-    })
 }
 
-fn value(wanted: &Wanted, secret: &Object<'_>, session: &Session) -> Result<Value, Fault> {
-    let origin = session.origin();
-    let value = secret.get::<Object<'_>>("value").ok_or_else(|| malformed(origin))?;
-    if let Some(refusal) = Refusal::of_item(&value) {
-        return match refusal.is_absence() {
-            true => Err(removed(wanted, origin).into()),
-            false => Err(refused(&refusal, origin)),
-        };
+impl Asked for Access {
+    const WITH_VALUE: bool = false;
+
+    fn read(secret: &Object<'_>, wanted: &Wanted, session: &Session) -> Result<Self, Fault> {
+        let latest = secret.get::<u64>("latest-revision").ok_or_else(|| malformed(session.origin()))?;
+        let revisions = secret.get::<Vec<Object<'_>>>("revisions").unwrap_or_default();
+        let is_left = revisions.iter().any(|revision| revision.get("revision") == Some(latest));
+        if wanted.revision.is_none() && !is_left {
+            return Err(removed(wanted, session.origin()).into());
+        }
+        Ok(match session.gives_values() {
+            Some(_) => Self::Readable,
+            None => Self::Exists("the controller does not say whether this user may read values".to_owned()),
+        })
     }
-    let data = value.get::<Object<'_>>("data").ok_or_else(|| malformed(origin))?;
-    let fields = data.names().map(|key| {
-        let text = Zeroizing::new(data.get::<String>(key)?);
-        Some((key.to_owned(), decoded(&text)?))
-    });
-    // Who adds a secret may say that a value is base64 already, and nobody looks.
-    fields.collect::<Option<Vec<_>>>().map(Value::Fields).ok_or_else(|| {
-        let text = format!("{origin}: a value of {} is no base64; `juju update-secret` replaces it", wanted.name);
-        StoreError::Malformed(text).into()
-    })
 }
 
 /// Standard base64, in which Juju's own clients pass over line breaks. None: it is something else.
@@ -429,24 +438,22 @@ fn decoded(text: &str) -> Option<Secret> {
     Some(Secret::from(bytes))
 }
 
+/// It is there, and this revision of it is not.
+fn removed(wanted: &Wanted, origin: &dyn fmt::Display) -> StoreError {
+    let text = format!("{origin}: this revision of {} was removed; name another with @REVISION", wanted.name);
+    StoreError::NotReadable(text)
+}
+
 fn refused(refusal: &Refusal<'_>, origin: &dyn fmt::Display) -> Fault {
     match &*refusal.code {
-        "unauthorized access" => values_denied(origin).into(),
+        "unauthorized access" => denied(origin).into(),
         _ => refusal.fault(origin),
     }
 }
 
-fn values_denied(origin: &dyn fmt::Display) -> StoreError {
+fn denied(origin: &dyn fmt::Display) -> StoreError {
     StoreError::Denied(format!(
         "{origin}: this user may not read the values of secrets; that takes `juju grant USER admin MODEL`"
-    ))
-}
-
-/// The secret is there, and this revision of it is not.
-fn removed(wanted: &Wanted, origin: &dyn fmt::Display) -> StoreError {
-    StoreError::NotReadable(format!(
-        "{origin}: this revision of {} was removed; name another with @REVISION",
-        wanted.name
     ))
 }
 
@@ -520,11 +527,12 @@ mod tests {
 
     #[test]
     fn one_secret_is_asked_for_and_nothing_is_null() {
-        let asked = |path, version| parameters(&wanted(path, version).unwrap(), true);
+        let asked = |path, version| filter(&wanted(path, version).unwrap(), true);
         assert_eq!(asked("db\"", None), r#"{"filter":{"label":"db\""},"show-secrets":true}"#);
         let uri = format!(r#"{{"filter":{{"revision":3,"uri":"secret:{ID}"}},"show-secrets":true}}"#);
         assert_eq!(asked(&format!("//{MODEL}/{ID}"), Some("3")), uri);
-        assert!(parameters(&wanted("db", None).unwrap(), false).ends_with(r#""show-secrets":false}"#));
+        let looked_at = filter(&wanted("db", None).unwrap(), false);
+        assert_eq!(looked_at, r#"{"filter":{"label":"db"},"show-secrets":false}"#);
     }
 
     #[test]

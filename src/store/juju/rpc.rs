@@ -22,7 +22,8 @@ pub(super) struct Session {
     last: u64,
     /// What can be asked, each in the versions that the server has.
     facades: Vec<(String, Vec<u64>)>,
-    reads_values: Option<bool>,
+    /// None: it was not said.
+    gives_values: Option<bool>,
 }
 
 /// What a server says about one request.
@@ -98,7 +99,7 @@ pub(super) fn malformed(origin: &dyn fmt::Display) -> StoreError {
 
 impl Session {
     pub(super) async fn log_in(socket: WebSocket, login: &Login) -> Result<Self, Fault> {
-        let mut session = Self { socket, last: 0, facades: Vec::new(), reads_values: None };
+        let mut session = Self { socket, last: 0, facades: Vec::new(), gives_values: None };
         let params = credentials(&login.user, &login.password)?;
         let message = session.call("Admin", 3, "Login", &params).await?;
         let reply = session.reply(&message)?;
@@ -116,9 +117,9 @@ impl Session {
         session.facades = facades.iter().filter_map(facade).collect();
         let user = result.get::<Object<'_>>("user-info");
         let access = |to| user.as_ref()?.get::<String>(to);
-        session.reads_values = match (access("model-access").as_deref(), access("controller-access").as_deref()) {
-            (Some("admin"), _) | (_, Some("superuser")) => Some(true),
-            (Some("read" | "write"), _) => Some(false),
+        session.gives_values = match (access("controller-access").as_deref(), access("model-access").as_deref()) {
+            (Some("superuser"), _) | (_, Some("admin")) => Some(true),
+            (_, Some("read" | "write")) => Some(false),
             _ => None,
         };
         Ok(session)
@@ -166,10 +167,10 @@ impl Session {
         ours.iter().rev().copied().find(|version| theirs.contains(version))
     }
 
-    /// Whether this user is given the values of the model's secrets: its admins and the controller's are.
-    /// None: the controller does not say.
-    pub(super) fn reads_values(&self) -> Option<bool> {
-        self.reads_values
+    /// Whether this user may read the values of secrets, which takes the model's administrator, as far
+    /// as the login says so.
+    pub(super) fn gives_values(&self) -> Option<bool> {
+        self.gives_values
     }
 
     /// The number that the reply will have.
