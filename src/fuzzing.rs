@@ -349,20 +349,29 @@ pub fn store_file(input: &[u8]) {
 }
 
 /// Stores of each remote kind, on a server that nobody asks; their login is the variable.
-const STORES: [(&str, &[(&str, &str)]); 5] = [
-    ("tapis", &[("token", LOGIN)]),
-    ("tapis", &[("user", "alice"), ("password", LOGIN)]),
-    ("apolo", &[("token", LOGIN)]),
-    ("cloudify", &[("token", LOGIN)]),
-    ("qovery", &[("token", LOGIN), ("scope", "project"), ("id", "1")]),
+const STORES: [(&str, &[(&str, &str)]); 6] = [
+    ("tapis", &[("url", URL), ("token", LOGIN)]),
+    ("tapis", &[("url", URL), ("user", "alice"), ("password", LOGIN)]),
+    ("apolo", &[("url", URL), ("token", LOGIN)]),
+    ("cloudify", &[("url", URL), ("token", LOGIN)]),
+    ("qovery", &[("url", URL), ("token", LOGIN), ("scope", "project"), ("id", "1")]),
+    ("juju", &[("endpoints", "127.0.0.1:1"), ("model", MODEL), ("user", "alice"), ("password", LOGIN)]),
 ];
+const URL: &str = "http://127.0.0.1:1/v1";
 const LOGIN: &str = "LOGIN";
+const MODEL: &str = "0c1f5d3e-7a52-4b7f-8d53-2f9d8f3f2a11";
 
 /// What no message repeats of a reply.
 const NOT_REPEATED: &str = "<hunter2>";
 
+thread_local! {
+    /// For the clocks of a deadline: nothing waits for them.
+    static RUNTIME: tokio::runtime::Runtime = crate::net::runtime().unwrap();
+}
+
 /// A server's replies, each a status, a blank and a body, with a NUL between them: every kind makes a
-/// value of them that stands in one, or an error that shows nothing of them.
+/// value of them that stands in one, or an error that shows nothing of them. Over a websocket a reply is
+/// a message, and its status is nothing.
 pub fn store_replies(input: &[u8]) {
     let reply = |text: &[u8]| {
         let status = text.get(..3).and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
@@ -380,17 +389,18 @@ pub fn store_replies(input: &[u8]) {
     }
 }
 
-/// The values that a store of the kind gives. Its failures show nothing.
+/// The values that a store of the kind gives. Its failures show nothing, those of looking at secrets
+/// included.
 fn answers(kind: &str, settings: &[(&'static str, &str)], replies: &[Canned]) -> Vec<Vec<u8>> {
-    use crate::store::{self, Context, Credential, Request, Setting, Settings};
+    use crate::store::{self, Context, Credential, Look, Pending, Request, Setting, Settings};
     let mut all = Settings::default();
-    all.set("url", Setting::Text("http://127.0.0.1:1/v1".to_owned()));
     for (name, text) in settings {
         all.set(
             name,
-            match *text {
-                LOGIN => Setting::Credential(Credential::Variable(LOGIN.to_owned())),
-                text => Setting::Text(text.to_owned()),
+            match (*name, *text) {
+                (_, LOGIN) => Setting::Credential(Credential::Variable(LOGIN.to_owned())),
+                ("endpoints", text) => Setting::List(vec![text.to_owned()]),
+                (_, text) => Setting::Text(text.to_owned()),
             },
         );
     }
@@ -400,29 +410,40 @@ fn answers(kind: &str, settings: &[(&'static str, &str)], replies: &[Canned]) ->
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     let context = Context { environ: &environ, deadline, retries: 0 };
     let store = (store::kind(kind).unwrap().open)(&all, &context).unwrap();
-    let paths = ["plain", "//default/my-org/my-project/plain", "absent"];
-    let request = |path: &str| Request {
-        address: Address { store: None, path: path.into(), version: None },
-        random: None,
-        answer: None,
+    let paths = match kind {
+        "juju" => ["plain", "secret:cu9nqkbmp25c7a8sqo2g", "absent"],
+        _ => ["plain", "//default/my-org/my-project/plain", "absent"],
     };
-    let mut requests: Vec<Request> = paths.into_iter().map(request).collect();
-    let done = canned::with(replies.iter().cloned(), || {
-        let mut resolved = store.resolve(&mut requests);
-        let polled = resolved.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    let addresses = paths.map(|path| Address { store: None, path: path.into(), version: None });
+    let request = |address: &Address| Request { address: address.clone(), random: None, answer: None };
+    let mut requests: Vec<Request> = addresses.iter().map(request).collect();
+    let look = |address: &Address| Look { address: address.clone(), identity: String::new(), answer: None };
+    let mut looks: Vec<Look> = addresses.iter().map(look).collect();
+    let at_once = |mut asked: Pending<'_>| {
+        let polled = asked.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
         let std::task::Poll::Ready(done) = polled else { panic!("{kind} waits for something") };
         done
+    };
+    let (resolved, looked) = RUNTIME.with(|runtime| {
+        let _clocks = runtime.enter();
+        (
+            canned::with(replies.iter().cloned(), || at_once(store.resolve(&mut requests))),
+            canned::with(replies.iter().cloned(), || at_once(store.look(&mut looks))),
+        )
     });
     let answers: Vec<_> = requests.into_iter().filter_map(|request| request.answer).collect();
-    let failures = answers.iter().filter_map(|answer| answer.as_ref().err()).chain(done.as_ref().err());
+    let looks: Vec<_> = looks.into_iter().filter_map(|look| look.answer).collect();
+    let of_secrets = answers.iter().filter_map(|answer| answer.as_ref().err());
+    let of_looks = looks.iter().filter_map(|answer| answer.as_ref().err());
+    let failures = of_secrets.chain(of_looks).chain(resolved.as_ref().err()).chain(looked.as_ref().err());
     for failure in failures.map(ToString::to_string) {
         assert!(!failure.contains(NOT_REPEATED) && !failure.contains(char::is_control), "{kind}: {failure:?}");
     }
     let bytes = |value: &Value| match value {
-        Value::Bytes(secret) => secret.expose().to_vec(),
-        Value::Fields(_) => panic!("{kind} has no fields"),
+        Value::Bytes(secret) => vec![secret.expose().to_vec()],
+        Value::Fields(fields) => fields.iter().map(|(_, secret)| secret.expose().to_vec()).collect(),
     };
-    answers.iter().filter_map(|answer| answer.as_ref().ok()).map(bytes).collect()
+    answers.iter().filter_map(|answer| answer.as_ref().ok()).flat_map(bytes).collect()
 }
 
 /// As a text, as base64, or, where a kind gives any JSON, as that.
@@ -430,7 +451,7 @@ fn is_in(value: &[u8], json: &serde_json::Value) -> bool {
     use base64::Engine as _;
     let is_same = match json {
         serde_json::Value::String(text) => {
-            let decoded = base64::prelude::BASE64_STANDARD.decode(text);
+            let decoded = base64::prelude::BASE64_STANDARD.decode(text.replace(['\r', '\n'], ""));
             text.as_bytes() == value || decoded.is_ok_and(|decoded| decoded == value)
         }
         other => serde_json::from_slice::<serde_json::Value>(value).is_ok_and(|read| read == *other),

@@ -34,6 +34,12 @@ impl Client {
     /// One try to open a websocket at `path` of the base address. The server is known by
     /// `server_name`, or by its host.
     pub(crate) async fn websocket(&self, server_name: Option<&str>, path: &str) -> Result<WebSocket, Fault> {
+        #[cfg(any(test, fuzzing))]
+        if let Some(stream) = super::canned::websocket() {
+            let (reader, writer) = tokio::io::split(stream);
+            let socket = ClientBuilder::new().take_over(tokio::io::join(reader.take(u64::MAX), writer));
+            return Ok(WebSocket { socket, origin: self.origin().clone(), deadline: self.reach.deadline });
+        }
         let (reader, writer) = tokio::io::split(self.stream(server_name).await?);
         let (origin, deadline) = (self.origin(), &self.reach.deadline);
         let uri = format!("http://{}{}{path}", origin.authority(), self.reach.base.path);
