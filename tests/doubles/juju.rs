@@ -20,7 +20,11 @@ const TIME: &str = "2026-11-22T04:17:03Z";
 pub(crate) type Juju = Server<State>;
 
 pub(crate) fn start(state: State) -> Juju {
-    Server::start(Certificate::Controller, state)
+    start_with(Certificate::Controller, state)
+}
+
+pub(crate) fn start_with(certificate: Certificate, state: State) -> Juju {
+    Server::start(certificate, state)
 }
 
 /// As in `endpoints`.
@@ -57,6 +61,8 @@ pub(crate) struct State {
     pub(crate) redirect: Option<Redirect>,
     /// Codes as since 4.0.
     pub(crate) has_fine_codes: bool,
+    /// A login tells what its user may do.
+    pub(crate) tells_access: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +91,7 @@ impl State {
             wants_macaroon: false,
             redirect: None,
             has_fine_codes: false,
+            tells_access: true,
         }
     }
 
@@ -124,6 +131,11 @@ impl State {
         self.secrets.retain(|secret| !is_it(secret) || !revisions.is_empty());
     }
 
+    /// All its secrets are gone; an id is never used again.
+    pub(crate) fn remove_all(&mut self) {
+        self.secrets.clear();
+    }
+
     fn make(&mut self, owner: &str, label: Option<String>, description: String, data: Map<String, Json>) -> String {
         self.made += 1;
         let mut secret = Secret {
@@ -144,10 +156,11 @@ impl State {
     }
 }
 
-/// 12 bytes, of which the last four count, in base32hex.
+/// 12 bytes, of which the last three count, in base32hex.
 fn xid(number: u32) -> String {
     const LETTERS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-    let bytes = [[0x6b, 0x02, 0x6c, 0xdf, 0x10, 0x9c, 0x7f, 0xf8].as_slice(), &number.to_be_bytes()].concat();
+    let begin = [0x6b, 0x02, 0x6c, 0xbf, 0x10, 0x9c, 0x7f, 0x01, 0x02];
+    let bytes = [begin.as_slice(), &number.to_be_bytes()[1..]].concat();
     let bit = |at: usize| bytes.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1);
     let letter = |at: usize| (0..5).fold(0, |value, next| value << 1 | usize::from(bit(at * 5 + next)));
     (0..20).map(|at| char::from(LETTERS[letter(at)])).collect()
@@ -414,7 +427,7 @@ impl State {
         if connection.is_strange {
             return Err(refusal(format!("unknown model: \"{OTHER_MODEL}\""), "model not found"));
         }
-        let name = if has_macaroon { "bob@external" } else { name };
+        let (name, identity) = if has_macaroon { ("bob@external", "user-bob@external") } else { (name, tag) };
         connection.user = Some((name.to_owned(), access));
         let facade = |(name, versions): (&str, Vec<u64>)| json!({ "name": name, "versions": versions });
         let facades: Vec<Json> = self.facades(connection.is_model).into_iter().map(facade).collect();
@@ -427,13 +440,16 @@ impl State {
             "servers": [[{ "value": "127.0.0.1", "type": "ipv4", "scope": "local-machine", "port": 17070 }]],
             "controller-tag": format!("controller-{CONTROLLER}"),
             "user-info": {
-                "display-name": name, "identity": format!("user-{name}"),
+                "display-name": name, "identity": identity,
                 "controller-access": if access == Access::Admin { "superuser" } else { "login" },
                 "model-access": if connection.is_model { word(access) } else { "" },
             },
             "facades": facades,
             "server-version": self.server_version,
         });
+        if !self.tells_access {
+            result.as_object_mut().unwrap().remove("user-info");
+        }
         if connection.is_model {
             result["model-tag"] = json!(format!("model-{MODEL}"));
         }
@@ -535,17 +551,18 @@ impl State {
 
     fn update(&mut self, argument: &Map<String, Json>) -> Result<Json, Refusal> {
         let text = |name: &str| argument.get(name).and_then(Json::as_str);
-        let at = match (text("uri"), text("existing-label")) {
+        match (text("uri"), text("existing-label")) {
             (Some(_), Some(_)) => return Err(refusal("must specify either URI or label but not both", "")),
             (None, None) => return Err(refusal("must specify either URI or label", "")),
-            (uri, label) => self.position(uri, label)?,
-        };
+            _ => {}
+        }
         let data = data(argument);
         let (label, description) = (text("label"), text("description"));
         let auto_prune = argument.get("auto-prune").and_then(Json::as_bool);
         if data.is_empty() && label.is_none() && description.is_none() && auto_prune.is_none() {
             return Err(refusal("at least one attribute to update must be specified", ""));
         }
+        let at = self.position(text("uri"), text("existing-label"))?;
         if let Some(label) = label
             && self.is_taken(label, Some(&self.secrets[at].id))
         {

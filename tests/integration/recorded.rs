@@ -1,9 +1,10 @@
-//! Holds the doubles of Apolo and Cloudify to what the services' own code answered, exchange by
+//! Holds the doubles of Apolo, Cloudify and Juju to what is recorded of the services, exchange by
 //! exchange, in `fixtures/doubles`.
 
 use crate::doubles::client::{Exchange, exchange};
 use crate::doubles::http::Wire;
-use crate::doubles::{apolo, cloudify};
+use crate::doubles::websocket::Speaker as _;
+use crate::doubles::{apolo, cloudify, juju};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -101,6 +102,42 @@ fn the_double_of_cloudify_answers_as_the_manager_did() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// Without a socket: how messages travel is held elsewhere, by the official client too.
+#[test]
+fn the_double_of_juju_answers_as_was_recorded() {
+    let mut state = juju::State::new();
+    let (mut compared, mut failed) = (0, Vec::new());
+    for talk in exchanges("juju.json") {
+        state.remove_all();
+        state.versions = serde_json::from_value(talk["versions"].clone()).unwrap();
+        let mut connection = state.open(talk["path"].as_str().unwrap()).unwrap();
+        let mut say = |message: &Value| -> Vec<Value> {
+            let password = json!(juju::PASSWORD).to_string();
+            let message = message.to_string().replace("\"s3cret\"", &password);
+            let (_, said) = state.hear(&mut connection, message.as_bytes());
+            said.iter().map(|reply| serde_json::from_slice(reply).unwrap()).collect()
+        };
+        let items = talk["exchanges"].as_array().unwrap();
+        if items[0]["send"]["request"] != "Login" {
+            let tag = format!("user-{}", talk["user"].as_str().unwrap());
+            let params = json!({ "auth-tag": tag, "credentials": juju::PASSWORD });
+            say(&json!({ "type": "Admin", "request": "Login", "version": 3, "request-id": 0, "params": params }));
+        }
+        for item in items {
+            let said = say(&item["send"]);
+            // What the record takes for granted has no reply in it.
+            if let Some(replies) = item["replies"].as_array() {
+                compared += 1;
+                if said != *replies {
+                    let what = format!("{} {}", talk["about"], item["send"]);
+                    failed.push(format!("{what}\n  expected {replies:?}\n  answered {said:?}"));
+                }
+            }
+        }
+    }
+    assert!(failed.is_empty() && compared > 60, "{compared}\n{}", failed.join("\n"));
 }
 
 fn mask(value: &mut Value) {
