@@ -25,7 +25,7 @@ fn check(world: &World, store: &Json, references: &[&str], variables: &[(&str, &
     }
     let done = inject.done();
     assert!(!world.exists("ran"));
-    for hidden in ["canary", "eyJ", "ctok-", tapis::SENTINEL] {
+    for hidden in ["canary", "eyJ", "ctok-", "hunter2", tapis::SENTINEL] {
         assert!(!done.text().contains(hidden) && !done.err.contains(hidden), "{hidden} in {done:?}");
     }
     done
@@ -181,6 +181,60 @@ fn cloudify_is_asked_to_leave_the_value_away() {
     assert!(report["references"][1]["note"].as_str().unwrap().contains("only `alice`, who made it"));
     assert_eq!(codes(&report), ["not_found", "not_found"]);
     nobody_asked(&manager, |call| call.parameter("_skip_value") != Some("true"));
+}
+
+#[test]
+fn juju_is_asked_to_leave_the_values_away() {
+    let mut state = juju::State::new();
+    state.put("db", &[("key", b"canary")]);
+    let id = state.put("db", &[("key", b"canary 2")]);
+    state.put("cut", &[("key", b"canary")]);
+    state.put("cut", &[("key", b"canary 2")]);
+    state.remove("cut", &[2]);
+    state.put_of("application-x", "charm", &[("key", b"canary")]);
+    let (juju, world) = (juju::start(state), World::new());
+    let store = |user: &str| {
+        json!({
+            "kind": "juju", "endpoints": [juju::endpoint(&juju)], "model": juju::MODEL, "user": user,
+            "password": { "env": "P" }, "ca_file": juju.ca_file(),
+        })
+    };
+    let by_id = format!("$<secret:{id}#key@1>");
+    let references = [
+        "$<s:db#key>",
+        &by_id,
+        "$<s:db#key@9:-none>",
+        "$<s:cut#key>",
+        "$<s:cut#key@1>",
+        "$<s:charm#key>",
+        "$<s:none#key>",
+    ];
+    let login: &[(&str, &str)] = &[("P", juju::PASSWORD)];
+    let (_, report) = checked(&world, &store("admin"), &references, login);
+    assert_eq!(known(&report), [(YES, YES), (YES, YES), (NO, NO), (YES, NO), (YES, YES), (NO, NO), (NO, NO)]);
+    assert_eq!(codes(&report), ["not_readable", "not_found", "not_found"]);
+    let identity = |user: &str| format!("user {user}, model {} at https://{}", juju::MODEL, juju::endpoint(&juju));
+    assert_eq!(report["references"][0]["identity"], identity("admin"));
+    // Whoever may list and not read is told what a launch would meet.
+    for user in ["reader", "writer"] {
+        let (_, report) = checked(&world, &store(user), &references[..2], login);
+        assert_eq!(known(&report), [(Json::Null, NO), (Json::Null, NO)]);
+        assert_eq!((codes(&report), &report["references"][1]["identity"]), (vec!["denied"], &json!(identity(user))));
+    }
+    let (_, report) = checked(&world, &store("admin"), &references[..2], &[("P", "wrong")]);
+    assert_eq!((codes(&report), known(&report)[0].clone()), (vec!["unauthenticated"], (Json::Null, Json::Null)));
+    juju.state().tells_access = false;
+    let (done, report) = checked(&world, &store("admin"), &references[..1], login);
+    assert_eq!((done.status, known(&report)), (Some(0), vec![(YES, Json::Null)]));
+    assert!(report["references"][0]["note"].as_str().unwrap().contains("does not say"));
+    let lists: Vec<Json> = juju
+        .calls()
+        .iter()
+        .filter(|(name, _)| name == "Secrets.ListSecrets")
+        .map(|(_, message)| serde_json::from_slice(message).unwrap())
+        .collect();
+    assert_eq!(lists.len(), references.len() + 1, "one for each, and none for those who may not");
+    assert!(lists.iter().all(|list| list["params"]["show-secrets"] == json!(false)), "{lists:?}");
 }
 
 #[test]
