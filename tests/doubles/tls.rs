@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 /// What the server shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Certificate {
-    /// For 127.0.0.1, ::1 and localhost, by the authority of `ca_file`.
+    /// For 127.0.0.1, ::1, localhost and what Juju's controllers are called, by the authority of `ca_file`.
     Good,
     Expired,
     /// By the authority, for another name.
@@ -50,7 +50,7 @@ impl Authority {
         let names: &[&str] = match kind {
             Certificate::OtherName => &["elsewhere.example"],
             Certificate::Controller => &["juju-apiserver", "localhost"],
-            _ => &["localhost", "127.0.0.1", "::1"],
+            _ => &["localhost", "127.0.0.1", "::1", "juju-apiserver"],
         };
         let mut params = CertificateParams::new(names.iter().map(|&name| name.into()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, "the server of a test");

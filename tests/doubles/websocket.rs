@@ -23,6 +23,8 @@ use tokio_rustls::server::TlsStream;
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Of the reply to the upgrade, where a fault is for that.
 pub(crate) const UPGRADE: &str = "upgrade";
+/// Of what is said first, which is TLS's: for silence.
+pub(crate) const GREETING: &str = "greeting";
 
 const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
@@ -57,10 +59,14 @@ pub(crate) enum Framing {
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     Delay(Duration),
-    /// So many bytes of the frames, then a reset.
+    /// So many bytes from here on, then a reset.
     Reset(usize),
-    /// So many bytes of the frames, then the end of the stream; TLS is not told.
+    /// So many bytes from here on, then the end of the stream; TLS is not told.
     Truncate(usize),
+    /// So many bytes at a time, with a pause before each.
+    Drip(usize, Duration),
+    /// One header more of the reply to the upgrade, its name and its value.
+    Header(&'static str, String),
     /// These bytes in place of the frames.
     Garbage(Vec<u8>),
     /// Another message.
@@ -88,6 +94,7 @@ struct Log {
     /// Name and message.
     calls: Vec<(String, Vec<u8>)>,
     connections: usize,
+    upgrades: usize,
     pongs: usize,
     framing: Framing,
     next: Vec<(String, Fault)>,
@@ -104,6 +111,7 @@ impl<S: Speaker> Server<S> {
         let log = Log {
             calls: Vec::new(),
             connections: 0,
+            upgrades: 0,
             pongs: 0,
             framing: Framing::Gorilla,
             next: Vec::new(),
@@ -145,6 +153,11 @@ impl<S: Speaker> Server<S> {
 
     pub(crate) fn connections(&self) -> usize {
         lock(&self.shared.log).connections
+    }
+
+    /// How often a websocket was asked for.
+    pub(crate) fn upgrades(&self) -> usize {
+        lock(&self.shared.log).upgrades
     }
 
     pub(crate) fn pongs(&self) -> usize {
@@ -201,7 +214,15 @@ async fn accept<S: Speaker>(shared: Arc<Shared<S>>, listener: TcpListener, tls: 
         let Ok((tcp, _)) = listener.accept().await else { continue };
         let (shared, tls) = (Arc::clone(&shared), tls.clone());
         tokio::spawn(async move {
-            lock(&shared.log).connections += 1;
+            let fault = {
+                let mut log = lock(&shared.log);
+                log.connections += 1;
+                log.fault(GREETING)
+            };
+            if matches!(fault, Some(Fault::Silence)) {
+                // Held open until the server goes.
+                std::future::pending::<()>().await;
+            }
             let _ = tcp.set_nodelay(true);
             // How a connection ends is the client's to judge.
             if let Ok(stream) = tls.accept(tcp).await {
@@ -213,8 +234,15 @@ async fn accept<S: Speaker>(shared: Arc<Shared<S>>, listener: TcpListener, tls: 
 
 type Stream = TlsStream<TcpStream>;
 
+/// Where a connection is to break off, once that is known.
+struct Cut {
+    left: usize,
+    is_reset: bool,
+}
+
 async fn converse<S: Speaker>(shared: &Shared<S>, mut stream: Stream) -> io::Result<()> {
-    let Some(mut connection) = upgrade(shared, &mut stream).await? else { return Ok(()) };
+    let mut cut = None;
+    let Some(mut connection) = upgrade(shared, &mut stream, &mut cut).await? else { return Ok(()) };
     let mut message = Vec::new();
     loop {
         let (is_final, opcode, payload) = read_frame(&mut stream).await?;
@@ -235,7 +263,7 @@ async fn converse<S: Speaker>(shared: &Shared<S>, mut stream: Stream) -> io::Res
                         log.calls.push((name.clone(), message));
                         (log.fault(&name), log.framing)
                     };
-                    say(&mut stream, said, fault, framing).await?;
+                    say(&mut stream, &mut cut, said, fault, framing).await?;
                 }
             }
         }
@@ -243,7 +271,11 @@ async fn converse<S: Speaker>(shared: &Shared<S>, mut stream: Stream) -> io::Res
 }
 
 /// None: there is no websocket.
-async fn upgrade<S: Speaker>(shared: &Shared<S>, stream: &mut Stream) -> io::Result<Option<S::Connection>> {
+async fn upgrade<S: Speaker>(
+    shared: &Shared<S>,
+    stream: &mut Stream,
+    cut: &mut Option<Cut>,
+) -> io::Result<Option<S::Connection>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && head.len() < 16 << 10 {
         head.push(stream.read_u8().await?);
@@ -264,22 +296,30 @@ async fn upgrade<S: Speaker>(shared: &Shared<S>, stream: &mut Stream) -> io::Res
         Some(key) => lock(&shared.state).open(path).map(|connection| (connection, key)),
         None => Err((400, "this is for websockets".to_owned())),
     };
+    let fault = {
+        let mut log = lock(&shared.log);
+        log.upgrades += 1;
+        log.fault(UPGRADE)
+    };
+    let more = match &fault {
+        Some(Fault::Header(name, value)) => format!("{name}: {value}\r\n"),
+        _ => String::new(),
+    };
     let (connection, reply) = match opened {
         Ok((connection, key)) => {
             let hash = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{GUID}").as_bytes());
             let accept = BASE64_STANDARD.encode(hash);
             let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
-            (Some(connection), format!("{head}Sec-WebSocket-Accept: {accept}\r\n\r\n"))
+            (Some(connection), format!("{head}{more}Sec-WebSocket-Accept: {accept}\r\n\r\n"))
         }
         Err((status, text)) => {
             let length = text.len();
             (None, format!("HTTP/1.1 {status} -\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"))
         }
     };
-    let fault = lock(&shared.log).fault(UPGRADE);
-    if !deliver(stream, reply.as_bytes(), fault).await? || connection.is_none() {
+    deliver(stream, cut, reply.as_bytes(), fault).await?;
+    if connection.is_none() {
         stream.shutdown().await?;
-        return Ok(None);
     }
     Ok(connection)
 }
@@ -347,36 +387,54 @@ fn frames(message: &[u8], framing: Framing) -> Vec<u8> {
     }
 }
 
-async fn say(stream: &mut Stream, said: Vec<Vec<u8>>, fault: Option<Fault>, framing: Framing) -> io::Result<()> {
+async fn say(
+    stream: &mut Stream,
+    cut: &mut Option<Cut>,
+    said: Vec<Vec<u8>>,
+    fault: Option<Fault>,
+    framing: Framing,
+) -> io::Result<()> {
     let bytes = match &fault {
         Some(Fault::Instead(message)) => frames(message.as_bytes(), framing),
         Some(Fault::Close(code)) => frame(true, CLOSE, &code.to_be_bytes()),
         _ => said.iter().flat_map(|message| frames(message, framing)).collect(),
     };
-    match deliver(stream, &bytes, fault).await? {
-        true => Ok(()),
-        false => Err(io::ErrorKind::ConnectionAborted.into()),
-    }
+    deliver(stream, cut, &bytes, fault).await
 }
 
-/// Whether the connection goes on.
-async fn deliver(stream: &mut Stream, bytes: &[u8], fault: Option<Fault>) -> io::Result<bool> {
+/// Err: the connection is over.
+async fn deliver(stream: &mut Stream, cut: &mut Option<Cut>, bytes: &[u8], fault: Option<Fault>) -> io::Result<()> {
     match fault {
-        None | Some(Fault::Instead(_) | Fault::Close(_)) => stream.write_all(bytes).await?,
-        Some(Fault::Delay(time)) => {
-            tokio::time::sleep(time).await;
-            stream.write_all(bytes).await?;
+        Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
+        Some(Fault::Garbage(garbage)) => {
+            stream.write_all(&garbage).await?;
+            return stream.flush().await;
         }
-        Some(Fault::Garbage(garbage)) => stream.write_all(&garbage).await?,
         Some(Fault::Silence) => std::future::pending().await,
-        Some(Fault::Reset(left) | Fault::Truncate(left)) => {
-            stream.write_all(&bytes[..left.min(bytes.len())]).await?;
-            stream.flush().await?;
-            if matches!(fault, Some(Fault::Reset(_))) {
-                stream.get_ref().0.set_zero_linger()?;
+        Some(Fault::Drip(size, pause)) => {
+            for piece in bytes.chunks(size) {
+                tokio::time::sleep(pause).await;
+                stream.write_all(piece).await?;
+                stream.flush().await?;
             }
-            return Ok(false);
+            return Ok(());
         }
+        Some(Fault::Reset(left)) => *cut = Some(Cut { left, is_reset: true }),
+        Some(Fault::Truncate(left)) => *cut = Some(Cut { left, is_reset: false }),
+        None | Some(Fault::Instead(_) | Fault::Close(_) | Fault::Header(..)) => {}
     }
-    stream.flush().await.map(|()| true)
+    // What is left of a cut is for what is said later.
+    let Some(cut) = cut.as_mut().filter(|cut| cut.left <= bytes.len()) else {
+        if let Some(cut) = cut {
+            cut.left -= bytes.len();
+        }
+        stream.write_all(bytes).await?;
+        return stream.flush().await;
+    };
+    stream.write_all(&bytes[..cut.left]).await?;
+    stream.flush().await?;
+    if cut.is_reset {
+        stream.get_ref().0.set_zero_linger()?;
+    }
+    Err(io::ErrorKind::ConnectionAborted.into())
 }

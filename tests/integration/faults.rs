@@ -5,9 +5,10 @@
 
 use crate::doubles::http::{Fault, Reply, Wire, refusing};
 use crate::doubles::tls::Certificate;
+use crate::doubles::websocket::UPGRADE;
 use crate::files::{Running, eventually};
 use crate::harness::{Outcome, World};
-use crate::remote::{KINDS, Kind, Remote, TLS, WIRES, failures};
+use crate::remote::{KINDS, Kind, Remote, failures};
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value as Json, json};
 use std::fs::{self, File};
@@ -79,20 +80,110 @@ fn garbage(bytes: impl Into<Vec<u8>>) -> Fault {
 }
 
 /// What one request meets, the tries that are left then, and how it ends.
-fn once() -> Vec<(Fault, u32, End)> {
+fn once(kind: &Kind, request: &str) -> Vec<(Fault, u32, End)> {
+    let mut rows = vec![
+        (Fault::Delay(Duration::from_millis(20)), 0, End::Value),
+        (Fault::Drip(9, Duration::from_micros(200)), 0, End::Value),
+        // What may pass is tried again, and with no try left it is told.
+        (Fault::Reset(0), 1, End::Value),
+        (Fault::Truncate(40), 1, End::Value),
+        (Fault::Reset(0), 0, End::Failure(&["unavailable"], &[])),
+        (Fault::Truncate(40), 0, End::Failure(&["unavailable"], &[])),
+        (garbage(CANARY.repeat(1 << 18)), 0, BROKEN),
+    ];
+    if kind.speaks_http() {
+        rows.extend(once_in_http());
+    }
+    if request == UPGRADE {
+        rows.extend(once_in_an_upgrade());
+    } else {
+        rows.extend(NO_OBJECT.iter().map(|body| (json(*body), 0, MALFORMED)));
+        rows.push((json(format!("{{\"a\": {}", "[".repeat(100_000))), 0, MALFORMED));
+    }
+    if !kind.speaks_http() && request != UPGRADE {
+        rows.extend(once_in_frames());
+    }
+    rows
+}
+
+/// No JSON, or none that is an object, or none that has anything.
+const NO_OBJECT: [&str; 12] = [
+    "",
+    "{",
+    "{\"hunter2\": \"hunter2",
+    "[\"hunter2\"]",
+    "null",
+    "\"hunter2\"",
+    "{}",
+    "{} hunter2",
+    "\u{feff}{}",
+    "{\"hunter2\": 1, \"hunter\\u0032\": 1}",
+    "<html>hunter2</html>",
+    "\u{0}",
+];
+
+fn once_in_an_upgrade() -> Vec<(Fault, u32, End)> {
+    vec![
+        (garbage("\0\u{ff}hunter2\r\n\r\n"), 0, BROKEN),
+        (garbage("SSH-2.0-hunter2\r\n\r\n"), 0, BROKEN),
+        (garbage("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nhunter2"), 0, End::Failure(&["malformed"], &["200 OK"])),
+        (garbage("HTTP/1.1 503 hunter2\r\n\r\n"), 1, End::Value),
+        (garbage("HTTP/1.1 503 hunter2\r\n\r\n"), 0, End::Failure(&["unavailable"], &["503 Service Unavailable"])),
+        // To a key that is not ours.
+        (
+            garbage(
+                "HTTP/1.1 101 -\r\nupgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+            ),
+            0,
+            MALFORMED,
+        ),
+        (garbage(format!("HTTP/1.1 101 -\r\n{}\r\n", "x: hunter2\r\n".repeat(10_000))), 0, BROKEN),
+    ]
+}
+
+/// RFC 6455 section 5.2.
+fn once_in_frames() -> Vec<(Fault, u32, End)> {
+    let announced = |length: u64| garbage([b"\x81\x7f".as_slice(), &length.to_be_bytes()].concat());
+    let closed = |payload: &[u8]| garbage([&[0x88, payload.len() as u8], payload].concat());
+    vec![
+        (announced((8 << 20) + 1), 0, End::Failure(&["too_big"], &["does `endpoints` lead"])),
+        (announced(u64::MAX >> 1), 0, End::Failure(&["too_big"], &["more than 8388608 bytes"])),
+        (announced(u64::MAX), 0, End::Failure(&["too_big", "malformed"], &[])),
+        // Pieces without end, each of them small enough.
+        (
+            garbage(
+                [
+                    [&b"\x01\x7e\xff\xff"[..], &[b' '; 0xffff]].concat(),
+                    [&b"\x00\x7e\xff\xff"[..], &[b' '; 0xffff]].concat().repeat(130),
+                ]
+                .concat(),
+            ),
+            0,
+            End::Failure(&["too_big"], &["more than 8388608 bytes"]),
+        ),
+        (closed(b""), 0, End::Failure(&["unavailable"], &["was closed"])),
+        (closed(b"\x03\xe9hunter2"), 1, End::Value),
+        (closed(b"\x03\xe9hunter2"), 0, End::Failure(&["unavailable"], &["was closed"])),
+        (closed(b"\x03"), 0, BROKEN),
+        (garbage("\u{0}\u{7}hunter2"), 0, MALFORMED),
+        (garbage(*b"\x81\x87\0\0\0\0hunter2"), 0, MALFORMED),
+        (garbage(*b"\x83\x07hunter2"), 0, MALFORMED),
+        (garbage(*b"\x89\x7e\x00\x7ehunter2"), 0, MALFORMED),
+        (garbage(*b"\x81\x08hunter2\xff"), 0, MALFORMED),
+        (garbage("HTTP/1.1 400 Bad Request\r\n\r\nhunter2"), 0, MALFORMED),
+    ]
+}
+
+fn once_in_http() -> Vec<(Fault, u32, End)> {
     let status = |status| Fault::Instead(Reply::html(status, "<html>hunter2</html>"));
     let length = Fault::Length;
     vec![
-        (Fault::Delay(Duration::from_millis(20)), 0, End::Value),
-        (Fault::Drip(9, Duration::from_micros(200)), 0, End::Value),
         // What may pass is tried again.
         (status(500), 1, End::Value),
         (status(503), 1, End::Value),
         (Fault::Instead(Reply::text(429, CANARY).with("retry-after", "1")), 0, End::Value),
         (Fault::Instead(Reply::text(503, CANARY).with("retry-after", "0")), 0, End::Value),
         (Fault::Instead(Reply::text(429, CANARY)), 1, End::Value),
-        (Fault::Reset(0), 1, End::Value),
-        (Fault::Truncate(40), 1, End::Value),
         (length(1_000_000), 1, End::Value),
         // And with no try left it is told.
         (status(500), 0, End::Failure(&["unavailable"], &["500 Internal Server Error"])),
@@ -118,31 +209,17 @@ fn once() -> Vec<(Fault, u32, End)> {
         (garbage("HTTP/1.1 101 Switching Protocols\r\nupgrade: hunter2\r\n\r\n"), 0, BROKEN),
         (garbage(format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", CANARY.repeat(1 << 18))), 0, BROKEN),
         (garbage(format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: hunter2\r\n".repeat(10_000))), 0, BROKEN),
-        (garbage(CANARY.repeat(1 << 18)), 0, BROKEN),
-        // No JSON, or none that is an object.
-        (json(""), 0, MALFORMED),
-        (json("{"), 0, MALFORMED),
-        (json("{\"hunter2\": \"hunter2"), 0, MALFORMED),
-        (json("[\"hunter2\"]"), 0, MALFORMED),
-        (json("null"), 0, MALFORMED),
-        (json("\"hunter2\""), 0, MALFORMED),
-        (json("{}"), 0, MALFORMED),
-        (json("{} hunter2"), 0, MALFORMED),
-        (json("\u{feff}{}"), 0, MALFORMED),
         (json(b"{\"\xff\": \"hunter2\xff\"}"), 0, MALFORMED),
-        (json("{\"hunter2\": 1, \"hunter\\u0032\": 1}"), 0, MALFORMED),
-        (json(format!("{{\"a\": {}", "[".repeat(100_000))), 0, MALFORMED),
-        (json("<html>hunter2</html>"), 0, MALFORMED),
     ]
 }
 
 #[test]
 fn a_fault_of_one_reply_gives_the_value_or_one_failure() {
     for_each_kind(|kind| {
-        for wire in WIRES {
+        for &wire in kind.wires {
             let remote = seeded(kind, wire);
             for request in kind.requests {
-                for (fault, retries, end) in once() {
+                for (fault, retries, end) in once(kind, request) {
                     let shown: String = format!("{fault:?}").chars().take(150).collect();
                     remote.next_at(request, [fault]);
                     let about = format!("{} {wire:?} {request} {retries} retries, {shown}", kind.name);
@@ -155,7 +232,7 @@ fn a_fault_of_one_reply_gives_the_value_or_one_failure() {
 }
 
 /// Bodies that are JSON and not what was asked for: members twice, of another type, or none.
-const WRONG: [(&str, &str, &[&str]); 6] = [
+const WRONG: [(&str, &str, &[&str]); 8] = [
     (
         "tapis",
         "/oauth2/tokens",
@@ -229,17 +306,51 @@ const WRONG: [(&str, &str, &[&str]); 6] = [
             r#"{"results": [], "results": []}"#,
         ],
     ),
+    (
+        "juju",
+        "Admin.Login",
+        &[
+            r#"{"request-id": "1", "response": {"facades": []}}"#,
+            r#"{"request-id": 1, "response": "hunter2"}"#,
+            r#"{"request-id": 1, "response": {"facades": "hunter2"}}"#,
+            r#"{"request-id": 1, "response": {"facades": ["hunter2"]}}"#,
+            r#"{"request-id": 1, "response": {"facades": [], "facades": []}}"#,
+            r#"{"request-id": 2, "response": {"facades": []}}"#,
+        ],
+    ),
+    (
+        "juju",
+        "Secrets.ListSecrets",
+        &[
+            r#"{"request-id": 2, "request-id": 2, "response": {"results": []}}"#,
+            r#"{"request-id": 3, "response": {"results": []}}"#,
+            r#"{"request-id": 2, "response": {"results": [], "results": []}}"#,
+            r#"{"request-id": 2, "response": {"results": "hunter2"}}"#,
+            r#"{"request-id": 2, "response": {"results": ["hunter2"]}}"#,
+            r#"{"request-id": 2, "response": {"results": [OWNED, "value": 7}]}}"#,
+            r#"{"request-id": 2, "response": {"results": [OWNED, "value": null}]}}"#,
+            r#"{"request-id": 2, "response": {"results": [OWNED, "value": {"data": ["hunter2"]}}]}}"#,
+            r#"{"request-id": 2, "response": {"results": [OWNED, "value": {"data": {"key": 7}}}]}}"#,
+            r#"{"request-id": 2, "response": {"results": [OWNED, "value": {"data": {"key": "hunter2!"}}}]}}"#,
+            r#"{"request-id": 2, "response": {"results": [OWNED, "value": {"data": {"key": "", "key": "eA=="}}}]}}"#,
+            r#"{"request-id": 2, "response": {"results": [OWNED, "value": {"data": {"key": "eA=="}, "data": {}}}]}}"#,
+            r#"{"request-id": 2, "response": {"results": [OWNED, "label": "plain", "value": {"data": {"key": ""}}}]}}"#,
+        ],
+    ),
 ];
+/// What stands for it in the bodies of Juju.
+const OWNED: &str = r#"{"label": "plain", "owner-tag": "model-0c1f5d3e-7a52-4b7f-8d53-2f9d8f3f2a11""#;
 
 #[test]
 fn a_member_that_stands_twice_or_is_of_another_type_gives_one_failure() {
     for_each_kind(|kind| {
-        for wire in WIRES {
+        for &wire in kind.wires {
             let remote = seeded(kind, wire);
             for (_, request, bodies) in WRONG.iter().filter(|(name, ..)| *name == kind.name) {
                 if kind.requests.contains(request) {
                     for body in *bodies {
-                        remote.next_at(request, [json(*body)]);
+                        let body = body.replace("OWNED", OWNED);
+                        remote.next_at(request, [json(&*body)]);
                         ends(&remote, &asked(&remote, &remote.settings, 0), &MALFORMED, &format!("{wire:?} {body}"));
                     }
                 }
@@ -276,17 +387,13 @@ fn at_each_offset(kind: &Kind, remote: &Remote, number: usize, step: usize, faul
 #[test]
 fn a_reply_that_is_cut_at_any_byte_gives_one_failure() {
     for_each_kind(|kind| {
-        let remote = seeded(kind, Wire::Plain);
-        for number in 0..kind.requests.len() {
-            at_each_offset(kind, &remote, number, 1, Fault::Reset);
-            at_each_offset(kind, &remote, number, 1, Fault::Truncate);
-        }
-        // Below TLS and in HTTP/2's frames a sample: connections cost more there.
-        for wire in &WIRES[1..] {
-            let remote = seeded(kind, *wire);
+        for &wire in kind.wires {
+            let remote = seeded(kind, wire);
+            // Below TLS and in HTTP/2's frames a sample: connections cost more there.
+            let step = if wire == Wire::Plain { 1 } else { 7 };
             for number in 0..kind.requests.len() {
-                at_each_offset(kind, &remote, number, 7, Fault::Reset);
-                at_each_offset(kind, &remote, number, 7, Fault::Truncate);
+                at_each_offset(kind, &remote, number, step, Fault::Reset);
+                at_each_offset(kind, &remote, number, step, Fault::Truncate);
             }
         }
     });
@@ -295,7 +402,7 @@ fn a_reply_that_is_cut_at_any_byte_gives_one_failure() {
 #[test]
 fn a_reply_that_is_cut_once_is_fetched_again() {
     for_each_kind(|kind| {
-        for wire in WIRES {
+        for &wire in kind.wires {
             let remote = seeded(kind, wire);
             for request in kind.requests {
                 remote.next_at(request, (0..40).map(|at| Fault::Reset(at * 5)));
@@ -311,7 +418,7 @@ fn a_reply_that_is_cut_once_is_fetched_again() {
 #[test]
 fn a_server_that_takes_too_long_is_told_at_the_deadline() {
     for_each_kind(|kind| {
-        for wire in WIRES {
+        for &wire in kind.wires {
             let remote = seeded(kind, wire);
             let mut settings = remote.settings.clone();
             settings["timeout"] = json!("400ms");
@@ -332,10 +439,9 @@ fn a_server_that_takes_too_long_is_told_at_the_deadline() {
 #[test]
 fn a_server_that_is_not_there_is_told() {
     for_each_kind(|kind| {
-        for scheme in ["http", "https"] {
-            let remote = seeded(kind, Wire::Plain);
-            let mut settings = remote.settings.clone();
-            settings["url"] = json!(format!("{scheme}://{}", refusing()));
+        for &wire in kind.wires {
+            let remote = seeded(kind, wire);
+            let settings = remote.settings_at(&refusing().to_string());
             let end = End::Failure(&["unavailable"], &["refused", "is the server up?"]);
             ends(&remote, &asked(&remote, &settings, 1), &end, kind.name);
             assert_eq!(remote.connections(), 0);
@@ -347,19 +453,26 @@ fn a_server_that_is_not_there_is_told() {
 fn a_server_is_believed_for_its_certificate_only() {
     let refused = |pieces| End::Failure(&["unavailable"], pieces);
     for_each_kind(|kind| {
-        let other = seeded(kind, TLS);
+        let is_http = kind.speaks_http();
+        let other = seeded(kind, Wire::Tls(Certificate::Good));
+        // A controller is known by a name that every one has.
+        let other_name: &[&str] = match is_http {
+            true => &["it is for elsewhere.example, not for 127.0.0.1"],
+            false => &["it is for elsewhere.example, not for juju-apiserver"],
+        };
         for (certificate, trusted, end) in [
             (Certificate::Good, "its own", End::Value),
             (Certificate::Good, "none", refused(&["nobody that we trust has signed it", "`ca_file`"])),
             (Certificate::Good, "another", refused(&["another key", "`ca_file`"])),
             (Certificate::Expired, "its own", refused(&["it has expired"])),
-            (Certificate::OtherName, "its own", refused(&["it is for elsewhere.example, not for 127.0.0.1"])),
+            (Certificate::OtherName, "its own", refused(other_name)),
             (Certificate::SelfSigned, "its own", End::Value),
             (Certificate::SelfSigned, "none", refused(&["nobody that we trust has signed it", "`ca_file`"])),
             (Certificate::SelfSignedCa, "its own", End::Value),
             (Certificate::SelfSignedCa, "none", refused(&["none that we trust", "`ca_file`"])),
         ] {
-            for wire in [Wire::Tls(certificate), Wire::TlsHttp1(certificate)] {
+            let wires = [Wire::Tls(certificate), Wire::TlsHttp1(certificate)];
+            for wire in wires.into_iter().take(if is_http { 2 } else { 1 }) {
                 let remote = seeded(kind, wire);
                 let mut settings = remote.settings.clone();
                 match trusted {
@@ -382,11 +495,13 @@ fn an_empty_value_and_one_of_a_mebibyte_arrive_as_they_are() {
     // Less than a mebibyte with what base64 adds, for the service of Apolo takes no more.
     let big = "\u{1}\"\\\u{e4}\u{1f511}x\n".repeat(786_000 / 12);
     for_each_kind(|kind| {
-        for wire in WIRES {
+        for &wire in kind.wires {
             let big = if kind.name == "apolo" { big.clone() } else { big.repeat(2)[..1 << 20].to_owned() };
             let remote = (kind.start)(wire, &[("empty", ""), ("big", &big)]);
             let world = World::new();
-            let config = json!({ "stores": { "s": remote.settings }, "files": { "big": "$<s:big>" } });
+            let config = json!({
+                "stores": { "s": remote.settings }, "files": { "big": format!("$<s:big{}>", remote.field) },
+            });
             world.file("c.json", config.to_string());
             let launch = world.inject(["-c", "c.json", "--", "sh", "-c", "cat \"$INJECT_FILES/big\""]);
             let done = launch.env("TOKEN", &remote.login).done().quiet();
@@ -403,13 +518,13 @@ fn an_empty_value_and_one_of_a_mebibyte_arrive_as_they_are() {
 #[test]
 fn what_is_deleted_between_two_launches_is_not_found() {
     for_each_kind(|kind| {
-        for wire in WIRES {
+        for &wire in kind.wires {
             let remote = seeded(kind, wire);
             ends(&remote, &asked(&remote, &remote.settings, 0), &End::Value, kind.name);
             remote.lose_all();
             let failures = failures(&asked(&remote, &remote.settings, 0), &[&remote.login, VALUE]);
             assert_eq!((failures.len(), &failures[0]["code"]), (1, &json!("not_found")), "{failures:?}");
-            let done = remote.launch(&World::new(), &remote.settings, 1, "plain:-a default").done().quiet();
+            let done = remote.launch_or(&World::new(), &remote.settings, 1, "plain", ":-a default").done().quiet();
             assert_eq!(done.variable("V0"), "a default");
         }
     });
@@ -419,7 +534,7 @@ fn what_is_deleted_between_two_launches_is_not_found() {
 #[test]
 fn a_signal_while_fetching_ends_us_by_it_and_nothing_is_started() {
     for_each_kind(|kind| {
-        for wire in WIRES {
+        for &wire in kind.wires {
             for (number, signal) in
                 [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT].into_iter().enumerate()
             {

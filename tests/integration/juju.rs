@@ -6,6 +6,8 @@ use crate::doubles::websocket::{Fault, Framing, UPGRADE};
 use crate::harness::{Inject, Outcome, World};
 use serde_json::{Value as Json, json};
 use std::fs;
+use std::io::{self, Read as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 const LIST: &str = "Secrets.ListSecrets";
@@ -398,6 +400,42 @@ fn a_connection_that_breaks_is_made_again_for_what_is_left() {
     assert_eq!(juju.connections() - before, 3);
 }
 
+/// Passes one connection on to this address, and ends it after so many bytes of what comes back.
+fn ending_after(bytes: usize, of: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let server = TcpStream::connect(of).unwrap();
+        let (mut asked, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        std::thread::spawn(move || io::copy(&mut asked, &mut to));
+        let _ = io::copy(&mut server.take(bytes as u64), &mut client);
+        let _ = client.shutdown(Shutdown::Both);
+    });
+    address
+}
+
+/// The greeting and the certificate included.
+#[test]
+fn a_stream_that_ends_at_any_byte_of_tls_gives_one_failure() {
+    let world = World::new();
+    let juju = juju();
+    for bytes in (0..20_000).step_by(61) {
+        let endpoint = ending_after(bytes, juju.address()).to_string();
+        let settings = with(settings(&juju), "endpoints", json!([endpoint]));
+        let launch = launch(&world, &settings, &[KEY]).env("INJECT_RETRIES", "0").env("INJECT_LOG_FORMAT", "json");
+        let done = launch.done();
+        shows_no_login(&done);
+        if done.status == Some(0) {
+            assert!(bytes > 1500 && done.variable("A") == "correct horse", "{bytes} bytes");
+            return;
+        }
+        let failures: Vec<Json> = done.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(failures.len() == 1 && failures[0]["code"] == "unavailable", "{bytes} bytes: {done:?}");
+    }
+    panic!("no value came, however late the stream ended");
+}
+
 #[test]
 fn a_controller_that_says_nothing_is_given_up_in_time() {
     let world = World::new();
@@ -431,6 +469,7 @@ fn garbage_is_malformed_and_no_word_of_it_is_shown() {
         results(json!([secret(json!({ "data": { "password": "hunter2!" } }))])),
         results(json!([secret(json!({ "data": { "password": 2 } }))])),
         results(json!([good, good])),
+        results(json!([secret(json!({ "data": { "password": "aHVudGVyMg" } }))])),
         results(json!([good])).replace(r#""password":"#, r#""password":"Yg==","password":"#),
     ];
     for message in messages {
@@ -453,15 +492,25 @@ fn garbage_is_malformed_and_no_word_of_it_is_shown() {
     let broken = secret(json!({ "error": { "message": "hunter2", "code": "backend gone" } }));
     juju.next(LIST, Fault::Instead(results(json!([broken]))));
     fails(launch(&world, &settings(&juju), &[KEY]), "unavailable", &["(backend gone)"]);
+    // That is no reason to take a default.
+    let gone = json!({ "request-id": 2, "error": "hunter2", "error-code": "secret backend not found", "response": {} });
+    juju.next(LIST, Fault::Instead(gone.to_string()));
+    let with_default = launch(&world, &settings(&juju), &["$<secret:db#password:-none>"]);
+    fails(with_default, "unavailable", &["(secret backend not found)"]);
 }
 
 #[test]
-fn a_value_that_was_never_base64_is_told_with_its_secret() {
+fn a_value_that_was_never_base64_is_told_with_its_secret_and_one_in_lines_is_read() {
     let world = World::new();
     let juju = juju();
     let data = [("password".to_owned(), json!("hunter2 is no base64"))].into_iter().collect();
     juju.state().put_encoded(&format!("model-{MODEL}"), "odd", data);
     fails(launch(&world, &settings(&juju), &["$<secret:odd#password>"]), "malformed", &["`odd`", "base64"]);
+    // As `base64` writes it, in lines.
+    let data = [("password".to_owned(), json!("Y29ycmVjdCBo\nb3JzZQ==\n"))].into_iter().collect();
+    juju.state().put_encoded(&format!("model-{MODEL}"), "lines", data);
+    let done = launch(&world, &settings(&juju), &["$<secret:lines#password>"]).done().quiet();
+    assert_eq!(done.variable("A"), "correct horse");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What tests of remote kinds share: the kinds, each with its double, and a launch from one of them.
 
-use crate::doubles::http::{Double, Server, Wire};
+use crate::doubles::http::{Double, Fault, Server, Wire};
 use crate::doubles::tls::Certificate;
-use crate::doubles::{apolo, cloudify, qovery, tapis};
+use crate::doubles::{apolo, cloudify, juju, qovery, tapis, websocket};
 use crate::harness::{Inject, Outcome, World};
 use serde_json::{Map, Value as Json, json};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -16,7 +17,9 @@ pub(crate) const WIRES: [Wire; 3] = [Wire::Plain, TLS, Wire::TlsHttp1(Certificat
 /// A kind, with a way to log in to it.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
-    /// What a launch for one secret asks for in turn: a piece of each path.
+    /// The ways to it.
+    pub(crate) wires: &'static [Wire],
+    /// What a launch for one secret asks for in turn: a piece of each path, or a name.
     pub(crate) requests: &'static [&'static str],
     /// An empty value is one.
     pub(crate) has_empty: bool,
@@ -24,21 +27,129 @@ pub(crate) struct Kind {
     pub(crate) start: fn(Wire, &[(&str, &str)]) -> Remote,
 }
 
-pub(crate) static KINDS: [Kind; 5] = [
-    Kind { name: "tapis", requests: &["/value"], has_empty: true, start: by_token },
-    Kind { name: "tapis", requests: &["/oauth2/tokens", "/value"], has_empty: true, start: by_password },
-    Kind { name: "apolo", requests: &["/config", "/secrets/"], has_empty: true, start: of_apolo },
+pub(crate) static KINDS: [Kind; 6] = [
+    Kind { name: "tapis", wires: &WIRES, requests: &["/value"], has_empty: true, start: by_token },
+    Kind { name: "tapis", wires: &WIRES, requests: &["/oauth2/tokens", "/value"], has_empty: true, start: by_password },
+    Kind { name: "apolo", wires: &WIRES, requests: &["/config", "/secrets/"], has_empty: true, start: of_apolo },
     // An empty value is how a manager says that it keeps one back.
-    Kind { name: "cloudify", requests: &["/secrets/"], has_empty: false, start: of_cloudify },
-    Kind { name: "qovery", requests: &["/variable"], has_empty: true, start: of_qovery },
+    Kind { name: "cloudify", wires: &WIRES, requests: &["/secrets/"], has_empty: false, start: of_cloudify },
+    Kind { name: "qovery", wires: &WIRES, requests: &["/variable"], has_empty: true, start: of_qovery },
+    Kind {
+        name: "juju",
+        wires: &[TLS],
+        requests: &[websocket::UPGRADE, "Admin.Login", "Secrets.ListSecrets"],
+        has_empty: true,
+        start: of_juju,
+    },
 ];
+
+impl Kind {
+    /// Its messages are HTTP's.
+    pub(crate) fn speaks_http(&self) -> bool {
+        self.requests[0] != websocket::UPGRADE
+    }
+}
+
+/// A double, whatever it speaks. Its methods are those of [`Server`].
+pub(crate) trait Peer {
+    fn address(&self) -> SocketAddr;
+    fn next_at(&self, request: &str, fault: Fault);
+    fn always_at(&self, request: &str, fault: Fault);
+    fn heal(&self);
+    fn limit(&self, a_second: u32);
+    fn count(&self) -> usize;
+    fn connections(&self) -> usize;
+}
+
+impl<S: Send + 'static> Peer for Double<S> {
+    fn address(&self) -> SocketAddr {
+        Server::address(self)
+    }
+
+    fn next_at(&self, request: &str, fault: Fault) {
+        Server::next_at(self, request, [fault]);
+    }
+
+    fn always_at(&self, request: &str, fault: Fault) {
+        Server::always_at(self, request, fault);
+    }
+
+    fn heal(&self) {
+        Server::heal(self);
+    }
+
+    fn limit(&self, a_second: u32) {
+        Server::limit(self, a_second);
+    }
+
+    fn count(&self) -> usize {
+        Server::count(self)
+    }
+
+    fn connections(&self) -> usize {
+        Server::connections(self)
+    }
+}
+
+impl Peer for juju::Juju {
+    fn address(&self) -> SocketAddr {
+        Self::address(self)
+    }
+
+    fn next_at(&self, request: &str, fault: Fault) {
+        let (request, fault) = over_websocket(request, fault);
+        self.next(request, fault);
+    }
+
+    fn always_at(&self, request: &str, fault: Fault) {
+        let (request, fault) = over_websocket(request, fault);
+        Self::heal(self);
+        self.always(request, fault);
+    }
+
+    fn heal(&self) {
+        Self::heal(self);
+    }
+
+    fn limit(&self, _: u32) {
+        panic!("no controller has a limit");
+    }
+
+    fn count(&self) -> usize {
+        self.upgrades() + self.calls().len()
+    }
+
+    fn connections(&self) -> usize {
+        Self::connections(self)
+    }
+}
+
+/// What is for any request is for the first, and a body is a message.
+fn over_websocket(request: &str, fault: Fault) -> (&str, websocket::Fault) {
+    use websocket::Fault as Other;
+    let request = if request.is_empty() { websocket::UPGRADE } else { request };
+    let fault = match fault {
+        Fault::Silence => return (websocket::GREETING, Other::Silence),
+        Fault::Delay(time) => Other::Delay(time),
+        Fault::Reset(left) => Other::Reset(left),
+        Fault::Truncate(left) => Other::Truncate(left),
+        Fault::Drip(size, pause) => Other::Drip(size, pause),
+        Fault::Garbage(bytes) => Other::Garbage(bytes),
+        Fault::Header(name, value) => Other::Header(name, value),
+        Fault::Instead(reply) => Other::Instead(String::from_utf8(reply.body).unwrap()),
+        Fault::Endless | Fault::Length(_) => panic!("{fault:?} is HTTP's"),
+    };
+    (request, fault)
+}
 
 /// A double, and what leads a launch to it.
 pub(crate) struct Remote {
-    server: Rc<dyn Deref<Target = Server>>,
+    peer: Rc<dyn Peer>,
     pub(crate) settings: Json,
     /// For the variable TOKEN.
     pub(crate) login: String,
+    /// Behind the name of a secret, where its value is a member of it.
+    pub(crate) field: &'static str,
     lose: Box<dyn Fn()>,
 }
 
@@ -52,8 +163,24 @@ impl Remote {
     ) -> Self {
         let double = Rc::new(double);
         let settings = self::settings(&double, settings);
-        let server = Rc::clone(&double);
-        Self { server, settings, login, lose: Box::new(move || lose(&mut double.state())) }
+        let peer = Rc::clone(&double);
+        Self { peer, settings, login, field: "", lose: Box::new(move || lose(&mut double.state())) }
+    }
+
+    /// What the next requests of this name meet, one fault each.
+    pub(crate) fn next_at(&self, request: &str, faults: impl IntoIterator<Item = Fault>) {
+        faults.into_iter().for_each(|fault| self.peer.next_at(request, fault));
+    }
+
+    /// What every request meets, or where it is silence every connection.
+    pub(crate) fn always(&self, fault: Fault) {
+        self.always_at("", fault);
+    }
+
+    /// The settings, with another address in place of the double's.
+    pub(crate) fn settings_at(&self, address: &str) -> Json {
+        let own = self.address().to_string();
+        serde_json::from_str(&self.settings.to_string().replace(&own, address)).unwrap()
     }
 
     /// All its secrets are deleted.
@@ -64,11 +191,23 @@ impl Remote {
     /// A launch of `env -0` with the secret as V0, V1 and so on, each from a store of its own of these
     /// settings, which asks on its own, and asks once; failures are told in JSON.
     pub(crate) fn launch(&self, world: &World, settings: &Json, stores: usize, secret: &str) -> Inject {
+        self.launch_or(world, settings, stores, secret, "")
+    }
+
+    /// The same, with what stands behind the secret in a reference.
+    pub(crate) fn launch_or(
+        &self,
+        world: &World,
+        settings: &Json,
+        stores: usize,
+        secret: &str,
+        default: &str,
+    ) -> Inject {
         let numbers = || 0..stores;
+        let reference = |at: usize| json!(format!("$<s{at}:{secret}{}{default}>", self.field));
         let config = json!({
             "stores": numbers().map(|at| (format!("s{at}"), settings.clone())).collect::<Map<_, _>>(),
-            "environment_variables":
-                numbers().map(|at| (format!("V{at}"), json!(format!("$<s{at}:{secret}>")))).collect::<Map<_, _>>(),
+            "environment_variables": numbers().map(|at| (format!("V{at}"), reference(at))).collect::<Map<_, _>>(),
         });
         world.file("c.json", config.to_string());
         let inject = world.inject(["-c", "c.json", "--log-format", "json", "--", "env", "-0"]);
@@ -77,10 +216,10 @@ impl Remote {
 }
 
 impl Deref for Remote {
-    type Target = Server;
+    type Target = dyn Peer;
 
-    fn deref(&self) -> &Server {
-        &self.server
+    fn deref(&self) -> &Self::Target {
+        &*self.peer
     }
 }
 
@@ -137,6 +276,22 @@ fn of_qovery(wire: Wire, secrets: &[(&str, &str)]) -> Remote {
         json!({ "kind": "qovery", "token": { "env": "TOKEN" }, "scope": "environment", "id": qovery::ENVIRONMENT });
     let lose = |state: &mut qovery::State| *state = qovery::State::new();
     Remote::new(qovery::start(wire, state), settings, qovery::TOKEN.into(), lose)
+}
+
+fn of_juju(wire: Wire, secrets: &[(&str, &str)]) -> Remote {
+    let Wire::Tls(certificate) = wire else { panic!("Juju speaks TLS") };
+    let mut state = juju::State::new();
+    for (name, value) in secrets {
+        state.put(name, &[("key", value.as_bytes())]);
+    }
+    let juju = Rc::new(juju::start_with(certificate, state));
+    let settings = json!({
+        "kind": "juju", "endpoints": [juju::endpoint(&juju)], "model": juju::MODEL, "user": "admin",
+        "password": { "env": "TOKEN" }, "ca_file": juju.ca_file(),
+    });
+    let peer = Rc::clone(&juju);
+    let lose = Box::new(move || juju.state().remove_all());
+    Remote { peer, settings, login: juju::PASSWORD.to_owned(), field: "#key", lose }
 }
 
 fn names(secrets: &[(&str, &str)]) -> Vec<String> {
