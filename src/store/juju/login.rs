@@ -67,7 +67,9 @@ impl Login {
         }?;
         // Such a user has no password that the controller knows.
         match login.user.split_once('@') {
-            Some((_, domain)) if domain != "local" => Err(no_password(&format!("`{}` is an external user", login.user))),
+            Some((_, domain)) if domain != "local" => {
+                Err(no_password(&format!("`{}` is an external user", login.user)))
+            }
             _ => Ok(login),
         }
     }
@@ -163,9 +165,8 @@ fn account(
     // A password is its own user's alone.
     let kept = account.filter(|_| own == Some(user)).and_then(|account| account.text("password"));
     let password = password.or_else(|| kept.map(|password| Secret::from(password.as_bytes().to_vec())));
-    let password = password.ok_or_else(|| {
-        no_password(&format!("{} has no password for `{user}`", accounts.path.display()))
-    })?;
+    let password =
+        password.ok_or_else(|| no_password(&format!("{} has no password for `{user}`", accounts.path.display())))?;
     Ok((user.to_owned(), password))
 }
 
@@ -244,7 +245,8 @@ fn bare(user: &str) -> &str {
 }
 
 pub(super) fn is_uuid(text: &str) -> bool {
-    text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    text.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 /// One of the client's files.

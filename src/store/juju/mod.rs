@@ -30,12 +30,7 @@ pub(crate) static KIND: Kind = Kind {
     name: "juju",
     about: "the user secrets of a Juju model",
     caps: Caps { versions: true, network: true, random: false },
-    settings: &[
-        ("endpoints", Form::List),
-        ("model", Form::Text),
-        ("user", Form::Text),
-        ("password", Form::Credential),
-    ],
+    settings: &[("endpoints", Form::List), ("model", Form::Text), ("user", Form::Text), ("password", Form::Credential)],
     credential_variables: &[],
     without_settings: login::has_client,
     ambient: Some("log in with `juju login`"),
@@ -71,7 +66,8 @@ fn url(endpoint: &str) -> Result<String, StoreError> {
     match Base::parse(&url) {
         Ok(base) if base.path.is_empty() && !endpoint.contains('/') => Ok(url),
         _ => Err(StoreError::Settings(
-            "`endpoints` is a list of HOST:PORT, such as \"10.0.0.1:17070\"; an IPv6 address stands in brackets".to_owned(),
+            "`endpoints` is a list of HOST:PORT, such as \"10.0.0.1:17070\"; an IPv6 address stands in brackets"
+                .to_owned(),
         )),
     }
 }
@@ -265,7 +261,8 @@ impl Juju {
             StoreError::NotReadable(text)
         })?;
         let answers = &known.answers;
-        let mut rest = wanted.iter().filter(|wanted| !answers.borrow().contains_key(wanted)).collect::<Vec<_>>().into_iter();
+        let mut rest =
+            wanted.iter().filter(|wanted| !answers.borrow().contains_key(wanted)).collect::<Vec<_>>().into_iter();
         let mut under_way: BTreeMap<u64, &Wanted> = BTreeMap::new();
         loop {
             while under_way.len() < AT_ONCE
@@ -377,7 +374,9 @@ fn find<'j>(
         has("owner-tag", &owner)
             && match &wanted.name {
                 Name::Label(label) => has("label", label),
-                Name::Id { id, .. } => secret.get::<String>("uri").is_some_and(|uri| uri.rsplit([':', '/']).next() == Some(id)),
+                Name::Id { id, .. } => {
+                    secret.get::<String>("uri").is_some_and(|uri| uri.rsplit([':', '/']).next() == Some(id))
+                }
             }
     };
     let mut found = found.into_iter().filter(is_wanted);
@@ -511,7 +510,9 @@ mod tests {
         for name in ["db", "my-apitoken", "a b", &ID[1..], "xu9nqkbmp25c7a8sqo2g", "cu9nqkbmp25c7a8sqo2h"] {
             assert_eq!(Name::parse(name), Ok(Name::Label(name.into())));
         }
-        for neither in ["", "a/b", "a:b", "secret:db", "//x", "db?revision=1", "db#x", "a\nb", "demo/cu9nqkbmp25c7a8sqo2g"] {
+        for neither in
+            ["", "a/b", "a:b", "secret:db", "//x", "db?revision=1", "db#x", "a\nb", "demo/cu9nqkbmp25c7a8sqo2g"]
+        {
             assert!(Name::parse(neither).is_err(), "{neither}");
         }
     }

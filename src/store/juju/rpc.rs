@@ -44,10 +44,9 @@ impl<'j> Reply<'j> {
         let envelope = Object::parse(message)?;
         let number = envelope.get("request-id")?;
         let result = match envelope.get::<String>("error") {
-            Some(error) if !error.is_empty() => Err(Refusal {
-                code: envelope.get("error-code").unwrap_or_default(),
-                info: envelope.get("error-info"),
-            }),
+            Some(error) if !error.is_empty() => {
+                Err(Refusal { code: envelope.get("error-code").unwrap_or_default(), info: envelope.get("error-info") })
+            }
             _ => Ok(envelope.get("response")?),
         };
         Some(Self { number, result })
@@ -179,7 +178,9 @@ impl Session {
         let number = self.last;
         // Nothing of ours in it needs quoting but the parameters, which are JSON. Sized, so that no copy is left.
         let mut text = String::with_capacity(100 + facade.len() + request.len() + params.len());
-        text.push_str(&format!(r#"{{"request-id":{number},"type":"{facade}","version":{version},"request":"{request}","#));
+        text.push_str(&format!(
+            r#"{{"request-id":{number},"type":"{facade}","version":{version},"request":"{request}","#
+        ));
         text.push_str(r#""params":"#);
         text.push_str(params);
         text.push('}');

@@ -128,10 +128,7 @@ current-controller: lxd
         let Some(Yaml::List(endpoints)) = lxd.get("api-endpoints") else { panic!() };
         let endpoints: Vec<_> = endpoints.iter().filter_map(Yaml::as_text).collect();
         assert_eq!(endpoints, ["10.0.0.1:17070", "[fd00::1]:17070"]);
-        assert_eq!(
-            lxd.text("ca-cert"),
-            Some("-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n")
-        );
+        assert_eq!(lxd.text("ca-cert"), Some("-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"));
         assert_eq!(lxd.text("controller-machine-count"), Some("1"));
         for none in ["public-hostname", "region", "absent", "api-endpoints"] {
             assert_eq!(lxd.text(none), None, "{none}");
@@ -158,7 +155,9 @@ current-controller: lxd
     #[test]
     fn what_could_be_read_in_two_ways_is_refused_and_not_shown() {
         let deep = format!("a: {}hunter2", "[".repeat(100_000));
-        for wrong in ["a: hunter2\na: b", "a: &x hunter2\nb: *x", "a: [hunter2", "a: 'hunter2", "? [hunter2]\n: b", &deep] {
+        for wrong in
+            ["a: hunter2\na: b", "a: &x hunter2\nb: *x", "a: [hunter2", "a: 'hunter2", "? [hunter2]\n: b", &deep]
+        {
             let error = Yaml::parse(wrong).map(|_| ()).unwrap_err();
             assert!(!error.contains("hunter2"), "{error}");
         }
