@@ -356,11 +356,15 @@ impl Apolo {
             return Ok(());
         }
         let known = &self.known(requests.iter().map(|request| &request.address)).await?;
-        fetch_each(requests, |address| known.name(address), |name| async move {
-            let name = name.map_err(StoreError::Settings)?;
-            let Some((service, query)) = known.place(&name)? else { return Ok(None) };
-            self.get(&service.client, format!("{}/{}{query}", service.path, encode(&name.key)), &name).await
-        })
+        fetch_each(
+            requests,
+            |address| known.name(address),
+            |name| async move {
+                let name = name.map_err(StoreError::Settings)?;
+                let Some((service, query)) = known.place(&name)? else { return Ok(None) };
+                self.get(&service.client, format!("{}/{}{query}", service.path, encode(&name.key)), &name).await
+            },
+        )
         .await
     }
 
@@ -385,19 +389,24 @@ impl Apolo {
             lists.entry(project(&name)).or_default();
         }
         let lists = &lists;
-        look_each(looks, |address| known.name(address), |name| async move {
-            let name = name.map_err(StoreError::Settings)?;
-            let Some((service, query)) = known.place(&name)? else { return Ok(None) };
-            let Some(list) = lists.get(&project(&name)) else { return Ok(None) };
-            let keys = list.get_or_try_init(|| self.keys(service, query)).await?;
-            Ok(match keys.contains(&name.key) {
-                true => Some(Access::Readable),
-                false if keys.is_empty() => Some(Access::Unknown(
-                    "Apolo lists no secret of this project to this login: there is none, or it may read none".to_owned(),
-                )),
-                false => None,
-            })
-        })
+        look_each(
+            looks,
+            |address| known.name(address),
+            |name| async move {
+                let name = name.map_err(StoreError::Settings)?;
+                let Some((service, query)) = known.place(&name)? else { return Ok(None) };
+                let Some(list) = lists.get(&project(&name)) else { return Ok(None) };
+                let keys = list.get_or_try_init(|| self.keys(service, query)).await?;
+                Ok(match keys.contains(&name.key) {
+                    true => Some(Access::Readable),
+                    false if keys.is_empty() => Some(Access::Unknown(
+                        "Apolo lists no secret of this project to this login: there is none, or it may read none"
+                            .to_owned(),
+                    )),
+                    false => None,
+                })
+            },
+        )
         .await
     }
 
@@ -421,7 +430,9 @@ impl Apolo {
         }
         let entries: Option<Vec<Object<'_>>> = serde_json::from_slice(&reply.body).ok();
         let keys = entries.and_then(|entries| entries.iter().map(|entry| entry.get("key")).collect());
-        keys.ok_or_else(|| StoreError::Malformed(format!("{origin} does not answer as Apolo's secrets do, with a list")))
+        keys.ok_or_else(|| {
+            StoreError::Malformed(format!("{origin} does not answer as Apolo's secrets do, with a list"))
+        })
     }
 
     fn request(&self, path: String) -> net::Request {
@@ -556,7 +567,8 @@ mod tests {
         }
         assert!(Name::parse("//c/p/key").unwrap_err().contains("before organisations"));
         let long = "x".repeat(254);
-        for bad in ["", "/", "//", "/key", "p/key", "//key", "//c/o/p/", "//c//p/key", "/~p/key", "//a/b/c/d/e", &long] {
+        for bad in ["", "/", "//", "/key", "p/key", "//key", "//c/o/p/", "//c//p/key", "/~p/key", "//a/b/c/d/e", &long]
+        {
             assert!(Name::parse(bad).is_err(), "{bad}");
         }
     }
@@ -644,8 +656,11 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_what_there_is_only_one_of() {
-        let project =
-            |cluster: &str, org: &str, name: &str| Project { cluster: cluster.into(), org: org.into(), name: name.into() };
+        let project = |cluster: &str, org: &str, name: &str| Project {
+            cluster: cluster.into(),
+            org: org.into(),
+            name: name.into(),
+        };
         let clusters = ["a", "b"].map(|name| (name.to_owned(), "https://h".to_owned())).into();
         let projects = vec![project("a", "o", "p"), project("b", "o", "q"), project("b", "o", "r\n")];
         let directory = Directory { clusters, projects };

@@ -419,10 +419,13 @@ mod tests {
     fn settings<const N: usize>(values: [(&'static str, &str); N]) -> Settings {
         let mut settings = Settings::default();
         for (name, value) in values {
-            settings.set(name, match name {
-                "token" | "password" => Setting::Credential(Credential::Variable(value.into())),
-                _ => Setting::Text(value.into()),
-            });
+            settings.set(
+                name,
+                match name {
+                    "token" | "password" => Setting::Credential(Credential::Variable(value.into())),
+                    _ => Setting::Text(value.into()),
+                },
+            );
         }
         settings
     }
@@ -505,8 +508,16 @@ mod tests {
     #[test]
     fn what_is_no_secret_gives_no_value() {
         for body in [
-            "", "null", "[]", "\"value\"", "{}", "<html>", r#"{"value": "a""#, r#"{"value": "a"} b"#,
-            r#"{"value": "a", "value": "b"}"#, r#"{"value": "", "is_hidden_value": true, "is_hidden_value": false}"#,
+            "",
+            "null",
+            "[]",
+            "\"value\"",
+            "{}",
+            "<html>",
+            r#"{"value": "a""#,
+            r#"{"value": "a"} b"#,
+            r#"{"value": "a", "value": "b"}"#,
+            r#"{"value": "", "is_hidden_value": true, "is_hidden_value": false}"#,
             r#"{"value": "\ud800"}"#,
         ] {
             assert_eq!(value(body), Err(NoSecret), "{body}");
@@ -566,11 +577,17 @@ mod tests {
         says(&["context.json", "JSON"]);
         put(context, "{}");
         says(&["context.json", "manager_ip"]);
-        put(context, r#"{"manager_ip": "10.0.0.1", "rest_port": 80, "rest_protocol": "http",
-            "manager_username": "u", "manager_password": "hunter2"}"#);
+        put(
+            context,
+            r#"{"manager_ip": "10.0.0.1", "rest_port": 80, "rest_protocol": "http",
+            "manager_username": "u", "manager_password": "hunter2"}"#,
+        );
         says(&["http://10.0.0.1: plain HTTP"]);
-        put(context, r#"{"manager_ip": "fe80::1", "rest_port": "443", "rest_protocol": "https",
-            "manager_username": "u", "manager_password": "hunter2", "manager_token": null}"#);
+        put(
+            context,
+            r#"{"manager_ip": "fe80::1", "rest_port": "443", "rest_protocol": "https",
+            "manager_username": "u", "manager_password": "hunter2", "manager_token": null}"#,
+        );
         assert!(opened(&Settings::default(), &Environ::of([&*directory])).is_ok());
         let twice = Environ::of([&*directory, "CLOUDIFY_USERNAME=v"]);
         refused(&Settings::default(), &twice, &["CLOUDIFY_USERNAME", "`manager_username`", "only one"]);

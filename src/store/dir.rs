@@ -64,9 +64,8 @@ impl Store for Dir {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
         ready(self.root().map(|root| {
             for Request { address, answer, .. } in requests {
-                *answer = self.answer(&root, &address.path, |file| {
-                    read(file).map(|buffer| Value::Bytes(buffer.into_secret()))
-                });
+                *answer = self
+                    .answer(&root, &address.path, |file| read(file).map(|buffer| Value::Bytes(buffer.into_secret())));
             }
         }))
     }
@@ -346,10 +345,7 @@ mod tests {
     #[test]
     fn a_file_that_may_not_be_read_is_denied() {
         let dir = Dir { path: "/s".into() };
-        assert_eq!(
-            dir.explain("a", Failure::Os(Errno::EACCES)),
-            StoreError::Denied("/s/a: Permission denied".into())
-        );
+        assert_eq!(dir.explain("a", Failure::Os(Errno::EACCES)), StoreError::Denied("/s/a: Permission denied".into()));
     }
 
     #[test]

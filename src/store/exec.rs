@@ -146,8 +146,11 @@ impl Exec {
             .stderr(Stdio::null());
         process::detach(&mut command, signals.inherited_mask, signals.inherited_ignored);
         let mut child = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound if !self.program.contains('/') => self.cannot("start", "it is not in the PATH it is given"),
-            _ => self.cannot("start", error.raw_os_error().map_or("it has a NUL in it", |raw| Errno::from_raw(raw).desc())),
+            io::ErrorKind::NotFound if !self.program.contains('/') => {
+                self.cannot("start", "it is not in the PATH it is given")
+            }
+            _ => self
+                .cannot("start", error.raw_os_error().map_or("it has a NUL in it", |raw| Errno::from_raw(raw).desc())),
         })?;
         let output = child.stdout.take();
         let helper = Helper { child, output, value: Buffer::new(4095), request };
@@ -431,7 +434,11 @@ mod tests {
     #[test]
     fn a_helper_has_the_signals_that_we_were_given() {
         let lines = |status: &str| -> Vec<String> {
-            status.lines().filter(|line| line.starts_with("SigBlk") || line.starts_with("SigIgn")).map(Into::into).collect()
+            status
+                .lines()
+                .filter(|line| line.starts_with("SigBlk") || line.starts_with("SigIgn"))
+                .map(Into::into)
+                .collect()
         };
         let store = Exec { program: "cat".into(), arguments: Vec::new(), ..shell("", LONG) };
         let before = fs::read_to_string("/proc/thread-self/status").unwrap();
@@ -485,9 +492,9 @@ mod tests {
         let home = Home::new();
         let pid = home.path().join("pid");
         for script in [
-            "sleep 600 & echo $! > PID; wait",             // writes nothing
-            "sleep 600 & echo $! > PID",                   // is done, but its child holds the pipe
-            "exec >&-; sleep 600 & echo $! > PID; wait",   // has closed its output, and lives on
+            "sleep 600 & echo $! > PID; wait",           // writes nothing
+            "sleep 600 & echo $! > PID",                 // is done, but its child holds the pipe
+            "exec >&-; sleep 600 & echo $! > PID; wait", // has closed its output, and lives on
             "trap '' TERM HUP INT; sleep 600 & echo $! > PID; wait",
         ] {
             let store = shell(&script.replace("PID", pid.to_str().unwrap()), SHORT);

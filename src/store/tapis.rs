@@ -282,9 +282,9 @@ impl Tapis {
             }
             let creator: Option<String> = metadata.get("added_by");
             Ok(Some(match creator {
-                Some(creator) if user.is_some_and(|user| user != creator) => Access::Exists(format!(
-                    "`{creator}` made it, and only its value tells whether that was shared"
-                )),
+                Some(creator) if user.is_some_and(|user| user != creator) => {
+                    Access::Exists(format!("`{creator}` made it, and only its value tells whether that was shared"))
+                }
                 _ => Access::Readable,
             }))
         })
@@ -449,7 +449,11 @@ impl Token {
     fn new(text: &Secret, lifetime: Option<Duration>) -> Result<Self, StoreError> {
         let claims = Claims::of(text);
         let left = lifetime.or_else(|| claims.as_ref()?.left());
-        Ok(Self { header: secret_header("", text)?, claims, ends: left.and_then(|left| Instant::now().checked_add(left)) })
+        Ok(Self {
+            header: secret_header("", text)?,
+            claims,
+            ends: left.and_then(|left| Instant::now().checked_add(left)),
+        })
     }
 
     fn is_ending(&self) -> bool {
@@ -500,7 +504,11 @@ impl<'r> Envelope<'r> {
         let envelope = Object::parse(&reply.body)?;
         let status: String = envelope.get("status")?;
         let message = envelope.get("message").or_else(|| Some(envelope.get::<Vec<String>>("message")?.join("; ")));
-        Some(Self { is_success: status == "success", message: message.unwrap_or_default(), result: envelope.get("result") })
+        Some(Self {
+            is_success: status == "success",
+            message: message.unwrap_or_default(),
+            result: envelope.get("result"),
+        })
     }
 }
 

@@ -256,39 +256,6 @@ fn qovery_is_asked_for_its_list() {
 }
 
 #[test]
-fn juju_is_asked_for_metadata_and_the_login_tells_who_may_read() {
-    let mut state = juju::State::new();
-    state.put("db", &[("password", b"canary")]);
-    state.put("db", &[("password", b"canary too")]);
-    state.put("gone", &[("password", b"canary")]);
-    state.put("gone", &[("password", b"canary too")]);
-    state.remove("gone", &[2]);
-    state.put_of("application-app", "charm", &[("password", b"canary")]);
-    let (controller, world) = (juju::start(state), World::new());
-    let store = |user: &str, model: &str| {
-        json!({
-            "kind": "juju", "endpoints": [juju::endpoint(&controller)], "model": model, "user": user,
-            "password": { "env": "P" }, "ca_file": controller.ca_file(),
-        })
-    };
-    let login = [("P", juju::PASSWORD)];
-    let references =
-        ["$<s:db#password>", "$<s:db#password@1>", "$<s:db#password@9>", "$<s:gone#password>", "$<s:charm#password>"];
-    let (_, report) = checked(&world, &store("admin", juju::MODEL_NAME), &references, &login);
-    assert_eq!(known(&report), [(YES, YES), (YES, YES), (NO, NO), (YES, NO), (NO, NO)]);
-    assert_eq!(report["references"][0]["identity"], format!("user admin, model {}", juju::MODEL));
-    assert_eq!(codes(&report), ["not_found", "not_readable", "not_found"]);
-    let (_, report) = checked(&world, &store("reader", juju::MODEL), &references[..2], &login);
-    assert_eq!(codes(&report), ["denied"], "of the store, once");
-    assert_eq!(known(&report), [(Json::Null, NO), (Json::Null, NO)]);
-    assert_eq!(report["references"][0]["identity"], format!("user reader, model {}", juju::MODEL));
-    let asked = controller.calls().into_iter().filter(|(name, _)| name == "Secrets.ListSecrets");
-    let asked: Vec<Json> = asked.map(|(_, message)| serde_json::from_slice(&message).unwrap()).collect();
-    assert_eq!(asked.len(), references.len());
-    assert!(asked.iter().all(|message| message["params"]["show-secrets"] == NO), "{asked:?}");
-}
-
-#[test]
 fn what_is_on_this_machine_is_looked_at_and_no_helper_is_started() {
     let world = World::new();
     world.file("dir/db", "canary").file("dir/sub/x", "");

@@ -21,7 +21,7 @@ use login::{Login, Model, is_uuid};
 use rpc::{Refusal, Reply, Session, malformed};
 use serde_json::json;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -191,11 +191,6 @@ impl Store for Juju {
             asked?;
             look_each(looks, Wanted::parse, |wanted| known.take(wanted)).await
         })
-    }
-
-    /// By their metadata; whether values are given to us, the login tells.
-    fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
-        Box::pin(async { self.look_at(looks).await.map_err(in_our_words) })
     }
 }
 

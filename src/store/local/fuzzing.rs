@@ -37,7 +37,8 @@ fn is_same(one: &Content, other: &Content) -> bool {
         (Content::Bytes(one), Content::Bytes(other)) => one.expose() == other.expose(),
         (Content::Fields(one), Content::Fields(other)) => {
             let pairs = || one.iter().zip(other);
-            one.len() == other.len() && pairs().all(|(one, other)| one.0 == other.0 && one.1.expose() == other.1.expose())
+            one.len() == other.len()
+                && pairs().all(|(one, other)| one.0 == other.0 && one.1.expose() == other.1.expose())
         }
         _ => false,
     }
@@ -45,10 +46,8 @@ fn is_same(one: &Content, other: &Content) -> bool {
 
 /// A file is opened or refused with a reason.
 pub(crate) fn file(sealed: &[u8]) {
-    let identities = Identities {
-        keys: vec![IDENTITY.parse().unwrap()],
-        origin: Origin::Variable("INJECT_IDENTITY".to_owned()),
-    };
+    let identities =
+        Identities { keys: vec![IDENTITY.parse().unwrap()], origin: Origin::Variable("INJECT_IDENTITY".to_owned()) };
     let sealed = file::Sealed { bytes: sealed, length: sealed.len() };
     match file::decrypt(Path::new("store"), sealed, &identities) {
         Ok(json) => document(&json),
@@ -73,7 +72,8 @@ pub(crate) fn written(mut input: &[u8]) {
             details: Details { description: name.to_owned(), ..Details::default() },
         };
         document.secrets.put(&name, entry(&name, Content::Bytes(Secret::from(value.to_vec()))));
-        let fields = vec![(name.clone(), Secret::from(value.to_vec())), (format!("{name}2"), Secret::from(name.clone()))];
+        let fields =
+            vec![(name.clone(), Secret::from(value.to_vec())), (format!("{name}2"), Secret::from(name.clone()))];
         document.random.put(&name, entry("", Content::Fields(fields)));
         given.retain(|(other, _)| *other != name);
         given.push((name, value));

@@ -123,7 +123,9 @@ fn places(settings: &Settings, environ: &Environ) -> Result<Vec<Place>, StoreErr
     let mut places = Vec::with_capacity(3);
     places.extend(credentials.map(|directory| Place::Likely(directory.join("inject_identity"))));
     places.push(Place::Likely("/run/secrets/inject_identity".into()));
-    places.extend(super::base_directory(environ, "XDG_CONFIG_HOME", ".config").map(|base| Place::Likely(base.join(USER))));
+    places.extend(
+        super::base_directory(environ, "XDG_CONFIG_HOME", ".config").map(|base| Place::Likely(base.join(USER))),
+    );
     Ok(places)
 }
 
@@ -311,7 +313,8 @@ mod tests {
 
     #[test]
     fn what_is_no_identity_is_named_by_its_line_and_not_shown() {
-        for (text, word) in [("", "no age identity"), ("# x\n", "no age identity"), ("\nhunter2", "line 2"), ("\u{fc}", "line 1")]
+        for (text, word) in
+            [("", "no age identity"), ("# x\n", "no age identity"), ("\nhunter2", "line 2"), ("\u{fc}", "line 1")]
         {
             let error = parse(text.as_bytes(), &Origin::Variable("K".into())).err().unwrap().to_string();
             assert!(error.contains(word) && error.contains("variable K") && !error.contains("hunter2"), "{error}");
@@ -331,7 +334,8 @@ mod tests {
         write(&fixture, "key", &key());
         let path = fixture.directory.join("key");
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        let on_disk = fstatfs(File::open(&path).unwrap()).map(|system| is_disk(system.filesystem_type(), system.flags()));
+        let on_disk =
+            fstatfs(File::open(&path).unwrap()).map(|system| is_disk(system.filesystem_type(), system.flags()));
         match origin(&fixture, ["INJECT_IDENTITY_FILE=@/key"]) {
             Err(StoreError::Settings(why)) => assert!(on_disk.unwrap() && why.contains("chmod 600"), "{why}"),
             other => assert!(other.is_ok() && !on_disk.unwrap()),

@@ -27,10 +27,7 @@ impl Secrets<'_> {
         Ok((called(&path), document))
     }
 
-    fn write<T>(
-        &self,
-        change: impl FnOnce(&mut Document, &str) -> Result<T, ManageError>,
-    ) -> Result<T, ManageError> {
+    fn write<T>(&self, change: impl FnOnce(&mut Document, &str) -> Result<T, ManageError>) -> Result<T, ManageError> {
         let path = path(self.settings, self.environ)?;
         // Before the identity, as its absence is the better reason.
         file::open(&path)?;

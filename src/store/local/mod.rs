@@ -132,7 +132,8 @@ impl Store {
             for &(key, length) in wanted {
                 if document.random.get(key).is_none() {
                     let now = time::now();
-                    let details = Details { created: now.clone(), updated: now, creator: login(), ..Details::default() };
+                    let details =
+                        Details { created: now.clone(), updated: now, creator: login(), ..Details::default() };
                     document.random.put(key, Entry { content: Content::Bytes(random::password(length)?), details });
                 }
                 kept.push(document.random.get(key).map(|entry| entry.content.share()));
@@ -411,9 +412,13 @@ mod tests {
         let mut flipped = good.clone();
         *flipped.last_mut().unwrap() ^= 1;
         let armored = b"-----BEGIN AGE ENCRYPTED FILE-----\n".to_vec();
-        for (bytes, word) in
-            [(Vec::new(), "empty"), (half, "damaged"), (flipped, "damaged"), (b"x".to_vec(), "no age"), (armored, "armored")]
-        {
+        for (bytes, word) in [
+            (Vec::new(), "empty"),
+            (half, "damaged"),
+            (flipped, "damaged"),
+            (b"x".to_vec(), "no age"),
+            (armored, "armored"),
+        ] {
             fs::write(&path, &bytes).unwrap();
             let StoreError::Malformed(why) = failure(&fixture) else { panic!("{word}") };
             assert!(why.contains(word) && why.contains("secrets.age"), "{why}");

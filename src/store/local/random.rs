@@ -17,7 +17,8 @@ pub(super) fn password(length: usize) -> Result<Secret, StoreError> {
         OsRng
             .try_fill_bytes(&mut *bytes)
             .map_err(|error| StoreError::Unavailable(format!("the kernel gave no random bytes: {error}")))?;
-        let fair = bytes.iter().filter(|&&byte| byte < FAIR).map(|&byte| CHARACTERS[usize::from(byte) % CHARACTERS.len()]);
+        let fair =
+            bytes.iter().filter(|&&byte| byte < FAIR).map(|&byte| CHARACTERS[usize::from(byte) % CHARACTERS.len()]);
         let missing = length - password.len();
         password.extend(fair.take(missing));
     }

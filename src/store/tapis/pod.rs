@@ -59,10 +59,13 @@ fn configuration(pod: &Object<'_>) -> Option<String> {
     let given: Option<Object<'_>> = given.map_or(Ok(None), |(_, value)| serde_json::from_str(value.get())).ok()?;
     for (path, mount) in given.iter().flat_map(Object::members) {
         let mount: Option<Object<'_>> = serde_json::from_str(mount.get()).ok()?;
-        mounts.insert(path, mount.map(|mount| {
-            let known = mount.members().filter(|(name, _)| MOUNT_KEYS.contains(name));
-            known.map(|(name, value)| (name.to_owned(), value)).collect()
-        }));
+        mounts.insert(
+            path,
+            mount.map(|mount| {
+                let known = mount.members().filter(|(name, _)| MOUNT_KEYS.contains(name));
+                known.map(|(name, value)| (name.to_owned(), value)).collect()
+            }),
+        );
     }
     let mounts = serde_json::value::to_raw_value(&mounts).ok()?;
     if given.is_some() {
