@@ -4,7 +4,9 @@ use crate::diag::{Diag, Format};
 use crate::environ::Environ;
 use crate::failure::{Code, Failure, Stop};
 use crate::manage;
-use crate::plan::{Dialect, OnConflict, Options, RETRIES, duration};
+use crate::plan::{
+    Dialect, ExitMapping, Mode, OnConflict, Options, RETRIES, Rewrite, Supervision, duration, repeated, signal,
+};
 use crate::spec::{Inputs, parse_mode};
 use clap::builder::{OsStringValueParser, PossibleValuesParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -116,6 +118,10 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         None => RETRIES,
         Some(text) => text.parse().map_err(|_| invalid("--retries", &text, "a number, 0 or more"))?,
     };
+    let parent_death = match matches.text("parent-death-signal") {
+        None => None,
+        Some(text) => Some(signal(&text).ok_or_else(|| invalid("--parent-death-signal", &text, SIGNAL))?),
+    };
     let inputs = Inputs {
         configs: matches.list("config"),
         require_config: matches.flag("require-config"),
@@ -142,10 +148,46 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         retries,
         file_mode,
         file_owner,
+        mode: match matches.text("mode").as_deref() {
+            Some("exec") => Mode::Exec,
+            Some("supervise") => Mode::Supervise,
+            _ => Mode::Auto,
+        },
+        supervision: supervision(&matches)?,
+        parent_death,
         command: matches.list("command"),
         needs_command: matches!(verb, Verb::Launch),
     };
     Ok(Cli { verb, inputs, options, diag })
+}
+
+const SIGNAL: &str = "a signal: a name such as TERM or RTMIN+3, or a number from 1 to 64";
+
+fn supervision(matches: &Matches<'_>) -> Result<Supervision, Failure> {
+    let (mut rewrites, mut exit_map) = (Vec::new(), Vec::new());
+    for text in matches.texts("rewrite-signal") {
+        let expected = "FROM:TO, two signals such as TERM:QUIT; FROM is one that can be caught and not CHLD, a TO of 0 \
+                        passes nothing on";
+        rewrites.push(Rewrite::parse(&text).ok_or_else(|| invalid("--rewrite-signal", &text, expected))?);
+    }
+    if let Some(twice) = repeated(rewrites.iter().map(|rewrite| rewrite.from)) {
+        return Err(Failure::new(Code::Config, "--rewrite-signal", format!("the signal {twice} is rewritten twice")));
+    }
+    for text in matches.texts("exit-map") {
+        let expected = "FROM:TO, two statuses such as 143:0; FROM is not 125, 126 or 127, which are inject's own";
+        exit_map.push(ExitMapping::parse(&text).ok_or_else(|| invalid("--exit-map", &text, expected))?);
+    }
+    if let Some(twice) = repeated(exit_map.iter().map(|mapping| mapping.from)) {
+        return Err(Failure::new(Code::Config, "--exit-map", format!("the status {twice} is mapped twice")));
+    }
+    let kill_after = match matches.text("kill-after") {
+        None => None,
+        Some(text) => {
+            let wrong = || invalid("--kill-after", &text, "a duration above zero, such as 500ms, 10s or 2m");
+            Some(duration(&text).filter(|duration| !duration.is_zero()).ok_or_else(wrong)?)
+        }
+    };
+    Ok(Supervision { group: matches.flag("group"), rewrites, kill_after, exit_map })
 }
 
 fn invalid(option: &str, text: &str, expected: &str) -> Failure {
@@ -355,7 +397,16 @@ fn launch_options() -> Vec<Arg> {
         flag("no-scan", "Do not look for references in inherited variables"),
         flag("allow-args", "Resolve references in the command's arguments, which every user can read"),
         choice("dialect", &["strict", "tapis"], "How references are read [default: strict]"),
-        choice("mode", &["auto", "exec"], "How the command is started [default: auto]"),
+        choice(
+            "mode",
+            &["auto", "exec", "supervise"],
+            "Become the command, or stay as its init; auto stays where an option needs it [default: auto]",
+        ),
+        flag("group", "Pass signals on to the command's whole process group"),
+        many("rewrite-signal", "FROM:TO", "Pass TO on in place of FROM, nothing where TO is 0"),
+        one("kill-after", "DURATION", "Kill a command that runs so long after TERM, INT or QUIT was passed on"),
+        many("exit-map", "FROM:TO", "End with TO where the command ends with FROM; 128+N is its death by signal N"),
+        one("parent-death-signal", "SIGNAL", "What the command gets when whoever started it dies"),
         one("timeout", "DURATION", "One deadline for all of resolving [default: 30s]"),
         one("retries", "N", "How often a request to a remote store is made again [default: 3]"),
         choice("log-format", &["text", "json"], "Form of messages on standard error [default: text]"),

@@ -66,8 +66,8 @@ fn options(dialect: Dialect) -> Options {
         retries: 0,
         file_mode: None,
         file_owner: None,
-        command: Vec::new(),
         needs_command: false,
+        ..Options::default()
     }
 }
 

@@ -7,6 +7,8 @@
 //!      spec            plan          resolve           inject         launch
 //! ```
 //!
+//! Where the plan asks for a process that stays, that one is split off right behind it and holds no secret.
+//!
 //! Each stage takes what it uses up by value and gives what the next one needs; nothing reaches
 //! back. A plan holds no secret and is all that `check` and `plan` need. Imports point down:
 //!
@@ -88,6 +90,7 @@ pub fn run(given: Given) -> u8 {
 /// The five stages, in order.
 fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     let hardened = Hardened::new();
+    let parent = nix::unistd::getppid();
     sys::end_on_signals_as_init();
     let spec = pod::load(&cli.inputs, &mut cli.options, environ)?;
     let plan = plan::build(&spec, &cli.options, environ)?;
@@ -100,6 +103,17 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     }
     for store in &plan.stores {
         cli.diag.detail(|| format!("asking the store {} ({})", store.name, store.kind.name));
+    }
+    if let Some(signal) = plan.parent_death {
+        sys::signals::die_with(parent, signal);
+    }
+    if plan.start.supervised
+        && let Some(supervisor) = launch::supervise::split(&plan)?
+    {
+        // Dropped means wiped: a configuration may say in clear text what is to be secret.
+        drop((cli, spec, plan));
+        sys::wipe_dead_stack();
+        return Ok(supervisor.run());
     }
     let files = inject::prepare(&plan, environ)?;
     let resolved = resolve::resolve(&plan, environ)?;

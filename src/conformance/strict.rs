@@ -73,8 +73,8 @@ fn launch(input: &Input<'_>, spec: Spec) -> Result<Launched, Vec<Failure>> {
         retries: 0,
         file_mode: None,
         file_owner: None,
-        command: Vec::new(),
         needs_command: false,
+        ..Options::default()
     };
     let environ = vault(input);
     let plan = plan::build(&spec, &options, &environ).map_err(|stop| stop.failures)?;

@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads a secret, allocates for one or logs.
 
+pub(crate) mod supervise;
+
 use crate::failure::{self, Code, Failure, Stop};
 use crate::inject::Launch;
 use crate::sys::Hardened;

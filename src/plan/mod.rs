@@ -8,11 +8,13 @@ mod bind;
 mod command;
 mod entries;
 mod inherit;
+mod mode;
 mod scan;
 mod stores;
 mod tapis;
 mod targets;
 
+pub(crate) use mode::{ExitMapping, Mode, Rewrite, Start, Supervision, repeated, signal};
 pub(crate) use stores::{
     check as check_store, default_name as default_store, of_pods as store_of_pods, to_manage as store_to_manage,
 };
@@ -39,6 +41,10 @@ pub(crate) struct Plan {
     /// Inherited variables that the command gets as they are.
     pub(crate) passed: Vec<&'static CStr>,
     pub(crate) command: Option<CommandPlan>,
+    pub(crate) start: Start,
+    pub(crate) supervision: Supervision,
+    /// The signal that the command gets when whoever started it ends.
+    pub(crate) parent_death: Option<i32>,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     /// Entries that nothing refers to.
@@ -183,6 +189,9 @@ pub(crate) struct Options {
     pub(crate) retries: u32,
     pub(crate) file_mode: Option<u32>,
     pub(crate) file_owner: Option<String>,
+    pub(crate) mode: Mode,
+    pub(crate) supervision: Supervision,
+    pub(crate) parent_death: Option<i32>,
     pub(crate) command: Vec<OsString>,
     /// `check` and `plan` may go without one.
     pub(crate) needs_command: bool,
@@ -203,6 +212,9 @@ impl Default for Options {
             retries: RETRIES,
             file_mode: None,
             file_owner: None,
+            mode: Mode::default(),
+            supervision: Supervision::default(),
+            parent_death: None,
             command: Vec::new(),
             needs_command: true,
         }
@@ -282,9 +294,16 @@ impl<'a> Planner<'a> {
                 None
             }
         };
-        if !self.failures.is_empty() {
-            return Err(Stop { failures: self.failures, status });
-        }
+        let start = match mode::decide(self.options.mode, &self.options.supervision) {
+            Ok(start) if self.failures.is_empty() => start,
+            decided => {
+                if let Err(failure) = decided {
+                    status = failure::OURS;
+                    self.failures.push(failure);
+                }
+                return Err(Stop { failures: self.failures, status });
+            }
+        };
         let nothing = targets.is_empty() && self.spec.secret_map.len() == 0 && !self.spec.looked_at.is_empty();
         let unused = (0..self.spec.secret_map.len())
             .filter(|&position| self.numbers_of_entries[position].is_none())
@@ -298,6 +317,9 @@ impl<'a> Planner<'a> {
             targets,
             passed,
             command,
+            start,
+            supervision: self.options.supervision.clone(),
+            parent_death: self.options.parent_death,
             timeout: self.options.timeout,
             retries: self.options.retries,
             unused,

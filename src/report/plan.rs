@@ -23,7 +23,8 @@ pub(crate) fn report_json(plan: &Plan, outlook: Option<&Outlook>) -> String {
     json(&value!({
         "command": plan.command.as_ref().map(words),
         "program": plan.command.as_ref().map(|command| command.path.to_string_lossy()),
-        "mode": "exec",
+        "mode": plan.start.mode(),
+        "mode_why": plan.start.why,
         "files": files,
         "export": export(plan.export),
         "targets": targets,
@@ -52,7 +53,7 @@ pub(crate) fn report_text(plan: &Plan, outlook: Option<&Outlook>) -> String {
         let _ = writeln!(text, "command  {}", words(command).join(" "));
         let _ = writeln!(text, "program  {}", command.path.to_string_lossy());
     }
-    text.push_str("mode     exec: nothing needs a process that stays\n");
+    let _ = writeln!(text, "mode     {}: {}", plan.start.mode(), plan.start.why);
     if let Some(Outlook { method, why, directory, unswapped }) = outlook {
         let swap = if *unswapped { "never swapped" } else { "may be swapped out" };
         let _ = writeln!(text, "files    {}: {why}; in {}, {swap}", method.name(), directory.display());

@@ -8,7 +8,7 @@
 use super::buffer::{Buffer, LONGEST};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError, ready};
 use crate::reference::Address;
-use crate::sys::process;
+use crate::sys::{process, signals};
 use crate::template::Value;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -124,7 +124,7 @@ impl Exec {
             if let Some(signal) = signals.ending() {
                 drop(running);
                 drop(signals);
-                process::die_of(signal);
+                signals::die_of(signal as i32);
             }
             running.retain_mut(|helper| {
                 helper.request.answer = self.advance(helper);

@@ -20,11 +20,7 @@ impl Hardened {
         if !stays_dumpable() {
             let _ = prctl::set_dumpable(false);
         }
-        // With a small limit a later allocation would fail, so all or nothing.
-        if getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == RLIM_INFINITY) {
-            let on_fault = MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT);
-            let _ = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault);
-        }
+        lock_memory();
         Self { core }
     }
 
@@ -32,6 +28,15 @@ impl Hardened {
         if let Some((soft, hard)) = self.core {
             let _ = setrlimit(Resource::RLIMIT_CORE, soft, hard);
         }
+    }
+}
+
+/// A forked process has to do it again: locks are not inherited.
+pub(crate) fn lock_memory() {
+    // With a small limit a later allocation would fail, so all or nothing.
+    if getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == RLIM_INFINITY) {
+        let on_fault = MlockAllFlags::from_bits_retain(nix::libc::MCL_ONFAULT);
+        let _ = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE | on_fault);
     }
 }
 

@@ -7,13 +7,14 @@ pub(crate) mod fork;
 mod harden;
 mod names;
 pub(crate) mod process;
+pub(crate) mod signals;
 mod stack;
 mod start;
 
 pub use alloc::Wiping;
-pub(crate) use harden::Hardened;
 #[cfg(debug_assertions)]
 pub(crate) use harden::pause_if_asked;
+pub(crate) use harden::{Hardened, lock_memory};
 pub(crate) use names::look_hosts_up_without_modules;
 pub(crate) use process::{end_on_signals_as_init, without_sigpipe};
 pub(crate) use stack::wipe_dead_stack;

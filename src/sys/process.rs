@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
 use nix::unistd::setsid;
 use std::mem::MaybeUninit;
 use std::os::unix::process::CommandExt as _;
@@ -45,18 +45,6 @@ pub(crate) fn detach(command: &mut Command, mask: SigSet, ignored: SigSet) {
     unsafe { command.pre_exec(begin) };
 }
 
-/// Ends this process as the signal does where nothing is set against it. PID 1, which the kernel
-/// spares, ends with the status that a shell gives such an end.
-pub(crate) fn die_of(signal: Signal) -> ! {
-    let mut itself = SigSet::empty();
-    itself.add(signal);
-    let _ = set_default(signal);
-    let _ = itself.thread_unblock();
-    let _ = raise(signal);
-    // SAFETY: it ends the process without running any more of its code.
-    unsafe { libc::_exit(128 + signal as libc::c_int) }
-}
-
 /// Runs `write` with SIGPIPE ignored, then gives it back its disposition: a reader of our messages, or
 /// a server, that went away must neither end us nor change what the command inherits.
 pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> T) -> T {
@@ -71,6 +59,9 @@ pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> T) -> T {
     done
 }
 
+/// What asks a program to end.
+const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+
 /// As PID 1 the kernel drops signals whose action is the default; those that ask a program to end
 /// are to end us while we resolve, as they do any other process. exec undoes this by itself.
 pub(crate) fn end_on_signals_as_init() {
@@ -78,7 +69,7 @@ pub(crate) fn end_on_signals_as_init() {
         return;
     }
     let end = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::empty());
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+    for signal in ENDING {
         // SAFETY: the handler calls _exit alone, which is async-signal-safe.
         if let Ok(before) = unsafe { sigaction(signal, &end) }
             && matches!(before.handler(), SigHandler::SigIgn)
@@ -87,6 +78,11 @@ pub(crate) fn end_on_signals_as_init() {
             let _ = unsafe { sigaction(signal, &before) };
         }
     }
+}
+
+/// Undoes [`end_on_signals_as_init`] in a process that was forked since: it is not PID 1.
+pub(crate) fn end_on_signals_as_any() {
+    ENDING.into_iter().filter(|&signal| !is_ignored(signal)).for_each(|signal| _ = set_default(signal));
 }
 
 extern "C" fn end(signal: libc::c_int) {

@@ -1,5 +1,6 @@
 //! The world of a test: a directory of its own, a clean environment, the built binary.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write as _;
@@ -7,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_inject");
@@ -207,15 +208,20 @@ impl Outcome {
     }
 }
 
-/// A program that prints what a process inherits, built once.
+/// A program that prints what a process inherits.
 pub(crate) fn probe() -> &'static Path {
-    static PROBE: OnceLock<PathBuf> = OnceLock::new();
-    PROBE.get_or_init(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bin/probe.c");
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("probe-{}", std::process::id()));
+    compiled("probe")
+}
+
+/// A program of fixtures/bin, built once.
+pub(crate) fn compiled(name: &'static str) -> &'static Path {
+    static BUILT: Mutex<BTreeMap<&str, &Path>> = Mutex::new(BTreeMap::new());
+    BUILT.lock().unwrap().entry(name).or_insert_with(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/bin/{name}.c"));
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         let status = Command::new("cc").args(["-O1", "-o"]).args([&program, &source]).status().unwrap();
-        assert!(status.success(), "the probe needs a C compiler");
-        program
+        assert!(status.success(), "{name}.c needs a C compiler");
+        Box::leak(program.into_boxed_path())
     })
 }
 

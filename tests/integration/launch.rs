@@ -96,27 +96,19 @@ fn references_in_arguments_need_leave() {
     assert_eq!(run(&["-q", "--", "echo", "$<not:a reference>", "$<"]).quiet().text(), "$<not:a reference> $<\n");
 }
 
-/// The report of a program run without `inject` and with it, in the same odd surroundings.
-fn reports(odd: &str) -> (String, String) {
-    let world = World::new();
-    let run = |launcher: &str| {
-        let script = format!("{odd}; exec {launcher} \"$PROBE\" one 'two 2'");
-        let run =
-            world.run("sh", ["-c", script.as_str()]).env("PROBE", probe()).env("PROGRAM", crate::harness::PROGRAM);
-        let mut command = run.with(|command| {
-            command.stdin(Stdio::null()).process_group(0);
-        });
-        command = command.env("LISTEN_FDS", "1");
-        let done = command.done();
-        // Pipes have numbers of their own in each run.
-        let steady = |line: &&str| !["pid", "ppid", "pgid", "sid", "pgrp"].iter().any(|word| line.starts_with(word));
-        done.text()
-            .lines()
-            .filter(steady)
-            .map(|line| format!("{}\n", line.split("pipe:[").next().unwrap()))
-            .collect::<String>()
-    };
-    (run(""), run("\"$PROGRAM\" -q --"))
+/// The report of a program that is run in odd surroundings, by itself or by a launcher.
+pub(crate) fn report(world: &World, odd: &str, launcher: &str) -> String {
+    let script = format!("{odd}; exec {launcher} \"$PROBE\" one 'two 2'");
+    let run = world.run("sh", ["-c", script.as_str()]).env("PROBE", probe()).env("PROGRAM", crate::harness::PROGRAM);
+    let mut command = run.with(|command| {
+        command.stdin(Stdio::null()).process_group(0);
+    });
+    command = command.env("LISTEN_FDS", "1");
+    let done = command.done();
+    // Pipes have numbers of their own in each run.
+    let steady = |line: &&str| !["pid", "ppid", "pgid", "sid", "pgrp"].iter().any(|word| line.starts_with(word));
+    let lines = done.text().lines().filter(steady);
+    lines.map(|line| format!("{}\n", line.split("pipe:[").next().unwrap())).collect()
 }
 
 #[test]
@@ -129,8 +121,9 @@ fn the_command_inherits_exactly_what_was_given() {
         "exec 0<&- 3</dev/zero",
         "ulimit -S -c 100",
     ] {
-        let (without, with) = reports(odd);
+        let world = World::new();
+        let without = report(&world, odd, "");
         assert!(without.len() > 100, "the probe says nothing: {without}");
-        assert_eq!(with, without, "{odd}");
+        assert_eq!(report(&world, odd, "\"$PROGRAM\" -q --"), without, "{odd}");
     }
 }

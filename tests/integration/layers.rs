@@ -131,5 +131,5 @@ fn unsafe_stays_behind_its_fence() {
             assert!(!code.contains("unsafe"), "{file} speaks of unsafe");
         }
     });
-    assert!(lines < 450, "sys has grown to {lines} lines");
+    assert!(lines < 480, "sys has grown to {lines} lines");
 }

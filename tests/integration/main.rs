@@ -38,4 +38,5 @@ mod remote;
 mod secret;
 mod server;
 mod spec;
+mod supervise;
 mod tapis;

@@ -18,6 +18,7 @@ mod age;
 mod clients;
 mod container;
 mod hosts;
+mod init;
 mod mounts;
 mod signals;
 mod syscalls;

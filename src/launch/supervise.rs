@@ -1,0 +1,274 @@
+//! The process that stays beside the command as its init: passes signals on, reaps what ends, hands the
+//! terminal over and takes it back, and ends as the command did.
+//!
+//! It is split off before any secret is read, by the process that goes on as the child, reads them and
+//! becomes the command; so it never holds one. What fails in the child is told by the child alone, and
+//! its status is the supervisor's like any other.
+
+use crate::failure::{Code, Failure};
+use crate::plan::{Plan, Supervision};
+use crate::sys::signals::{self, Arrived, Change, Mask};
+use crate::sys::{self, fork, process};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::{ForkResult, Pid, chdir, getpgrp, getpid, getsid, isatty, setpgid, tcgetpgrp, tcsetpgrp};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Splits this process in two. The child, which gets None, goes on; the parent is to drop all it has
+/// and run what it gets.
+pub(crate) fn split(plan: &Plan) -> Result<Option<Supervisor>, Failure> {
+    let supervisor = getpid();
+    let job = Job::new(plan.supervision.group);
+    let cannot = |errno: Errno| {
+        let message = format!("the supervisor cannot be started: {}; --mode exec does without one", errno.desc());
+        Failure::new(Code::Launch, "", message)
+    };
+    let inherited = Inherited::hold().map_err(cannot)?;
+    match fork::fork() {
+        Ok(ForkResult::Parent { child }) => {
+            Ok(Some(Supervisor { child, job, options: plan.supervision.clone(), kill_at: None }))
+        }
+        Ok(ForkResult::Child) => {
+            job.begin();
+            // A supervisor cannot pass SIGKILL on; the command is not to run on without it.
+            signals::die_with(supervisor, plan.parent_death.unwrap_or(libc::SIGKILL));
+            process::end_on_signals_as_any();
+            sys::lock_memory();
+            inherited.give_back();
+            Ok(None)
+        }
+        Err(errno) => {
+            inherited.give_back();
+            Err(cannot(errno))
+        }
+    }
+}
+
+/// What of signals the command is to find as it was.
+struct Inherited {
+    blocked: Mask,
+    /// With SIGCHLD ignored the kernel would reap the command, and its status be lost.
+    ignores_children: bool,
+}
+
+impl Inherited {
+    /// From here on no signal is lost.
+    fn hold() -> nix::Result<Self> {
+        let blocked = signals::hold_all()?;
+        let ignores_children = process::is_ignored(Signal::SIGCHLD);
+        process::set_default(Signal::SIGCHLD)?;
+        Ok(Self { blocked, ignores_children })
+    }
+
+    fn give_back(self) {
+        if self.ignores_children {
+            let _ = process::ignore(Signal::SIGCHLD);
+        }
+        self.blocked.restore();
+    }
+}
+
+pub(crate) struct Supervisor {
+    child: Pid,
+    job: Job,
+    options: Supervision,
+    /// When the command is killed that was told to end.
+    kill_at: Option<Instant>,
+}
+
+impl Supervisor {
+    /// Stays until the command has ended. Gives the status to end with, or ends by the command's signal.
+    pub(crate) fn run(mut self) -> u8 {
+        self.settle();
+        let ended = self.watch();
+        if let Job::Apart { ours, terminal: Some(terminal) } = &self.job {
+            give(terminal, self.child, *ours);
+        }
+        let (status, signal) = match ended {
+            Ended::Exited(status) => (status, None),
+            Ended::Killed(signal) => (128_u8.saturating_add(signal.to_le_bytes()[0]), Some(signal)),
+        };
+        match (self.options.exit_map.iter().find(|mapping| mapping.from == status), signal) {
+            (Some(mapping), _) => mapping.to,
+            (None, None) => status,
+            (None, Some(signal)) => {
+                // The core would be ours, not the command's.
+                let _ = nix::sys::prctl::set_dumpable(false);
+                signals::die_of(signal)
+            }
+        }
+    }
+
+    /// Gives up what was inherited: a pipe of the command's that stayed open here would never end for
+    /// its reader, and a credential may stand in the environment.
+    fn settle(&self) {
+        if let Job::Apart { .. } = self.job {
+            // The child does the same; whoever comes second changes nothing.
+            let _ = setpgid(self.child, self.child);
+        }
+        if getpid().as_raw() != 1 {
+            let _ = set_child_subreaper(true);
+        }
+        fork::wipe_environment();
+        let _ = chdir("/");
+        let _ = match self.job.terminal() {
+            Some(terminal) => fork::close_all_but([terminal.as_fd()]),
+            None => fork::close_all_but([]),
+        };
+    }
+
+    fn watch(&mut self) -> Ended {
+        loop {
+            while let Some((child, change)) = signals::reap() {
+                match change {
+                    _ if child != self.child => {}
+                    Change::Exited(status) => return Ended::Exited(status),
+                    Change::Killed(signal) => return Ended::Killed(signal),
+                    Change::Stopped(signal) => self.stopped(signal),
+                }
+            }
+            let left = self.kill_at.map(|at| at.saturating_duration_since(Instant::now()));
+            match signals::wait(left) {
+                Some(arrived) => self.pass_on(&arrived),
+                None if left == Some(Duration::ZERO) => {
+                    self.kill_at = None;
+                    self.send(libc::SIGKILL);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn pass_on(&mut self, arrived: &Arrived) {
+        let signal = arrived.signal();
+        if signal == libc::SIGCHLD || arrived.is_from_kernel() && self.job.has_told(signal) {
+            return;
+        }
+        let to = match self.options.rewrites.iter().find(|rewrite| rewrite.from == signal) {
+            Some(rewrite) => rewrite.to,
+            None => Some(signal),
+        };
+        let Some(to) = to else { return };
+        if [signal, to].iter().any(|signal| matches!(*signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT)) {
+            // A second request does not put it off.
+            self.kill_at = self.kill_at.or_else(|| Some(Instant::now() + self.options.kill_after?));
+        }
+        match &self.job {
+            Job::Apart { .. } if to == libc::SIGCONT => self.go_on(),
+            _ if self.options.group => self.send(to),
+            _ => arrived.pass_on(self.child, to),
+        }
+    }
+
+    fn send(&self, signal: libc::c_int) {
+        let to = if self.options.group { group(self.child) } else { self.child };
+        signals::send(to, signal);
+    }
+
+    /// Stops with the command where there is a terminal, so that the shell there sees its job stopped.
+    fn stopped(&self, signal: libc::c_int) {
+        let Some(terminal) = self.job.terminal() else { return };
+        if let Job::Apart { ours, .. } = self.job {
+            // It may have asked for the terminal a moment too early, before it was handed over.
+            if matches!(signal, libc::SIGTTIN | libc::SIGTTOU) && tcgetpgrp(terminal) == Ok(ours) {
+                return self.go_on();
+            }
+            give(terminal, self.child, ours);
+        }
+        // Where nobody could continue us, none could the command: without us, the kernel had not stopped it.
+        if !signals::stop_by(signal) && signal == libc::SIGTSTP {
+            self.go_on();
+        }
+    }
+
+    /// Continues the command, in the foreground where we are.
+    fn go_on(&self) {
+        match &self.job {
+            Job::Apart { ours, terminal } => {
+                if let Some(terminal) = terminal {
+                    give(terminal, *ours, self.child);
+                }
+                // The terminal stopped all of them.
+                signals::send(group(self.child), libc::SIGCONT);
+            }
+            Job::Shared { .. } => signals::send(self.child, libc::SIGCONT),
+        }
+    }
+}
+
+enum Ended {
+    Exited(u8),
+    Killed(libc::c_int),
+}
+
+/// How the command stands to us and to the terminal.
+enum Job {
+    /// It leads a process group of its own, which is in the terminal's foreground when ours would be.
+    Apart { ours: Pid, terminal: Option<OwnedFd> },
+    /// It shares our group with whoever started us, or with the rest of a pipeline: none of these may
+    /// lose the terminal, which tells all of the group.
+    Shared { terminal: OwnedFd, we_lead_the_session: bool },
+}
+
+impl Job {
+    fn new(apart: bool) -> Self {
+        let ours = getpgrp();
+        // The controlling one, whatever standard input is.
+        let terminal = open("/dev/tty", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty()).ok();
+        let is_terminal = |terminal: Result<bool, Errno>| terminal == Ok(true);
+        let alone = ours == getpid() && is_terminal(isatty(std::io::stdin())) && is_terminal(isatty(std::io::stdout()));
+        match terminal {
+            Some(terminal) if !apart && !alone => {
+                Self::Shared { terminal, we_lead_the_session: getsid(None) == Ok(getpid()) }
+            }
+            terminal => Self::Apart { ours, terminal },
+        }
+    }
+
+    /// In the child, with all signals blocked: SIGTTOU would stop it here.
+    fn begin(&self) {
+        if let Self::Apart { ours, terminal } = self {
+            let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+            if let Some(terminal) = terminal {
+                give(terminal, *ours, getpid());
+            }
+        }
+    }
+
+    fn terminal(&self) -> Option<&OwnedFd> {
+        match self {
+            Self::Apart { terminal, .. } => terminal.as_ref(),
+            Self::Shared { terminal, .. } => Some(terminal),
+        }
+    }
+
+    /// Whether the command has got a signal too that the kernel sent us. Of a hangup only the session's
+    /// leader is told at first.
+    fn has_told(&self, signal: libc::c_int) -> bool {
+        match self {
+            Self::Apart { .. } => false,
+            Self::Shared { we_lead_the_session, .. } => match signal {
+                libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU | libc::SIGWINCH => true,
+                libc::SIGHUP | libc::SIGCONT => !we_lead_the_session,
+                _ => false,
+            },
+        }
+    }
+}
+
+/// All processes of the group that the process leads, for [`signals::send`].
+fn group(leader: Pid) -> Pid {
+    Pid::from_raw(-leader.as_raw())
+}
+
+/// Moves the foreground of the terminal from one process group to another; where a third has it, it stays.
+fn give(terminal: &OwnedFd, from: Pid, to: Pid) {
+    if tcgetpgrp(terminal) == Ok(from) {
+        let _ = tcsetpgrp(terminal, to);
+    }
+}
