@@ -90,7 +90,8 @@ pub fn run(given: Given) -> u8 {
 /// The five stages, in order.
 fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     let hardened = Hardened::new();
-    let parent = nix::unistd::getppid();
+    // Asked before it can have ended unnoticed.
+    let parent = cli.options.parent_death.map(|signal| (nix::unistd::getppid(), signal));
     sys::end_on_signals_as_init();
     let spec = pod::load(&cli.inputs, &mut cli.options, environ)?;
     let plan = plan::build(&spec, &cli.options, environ)?;
@@ -104,7 +105,7 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     for store in &plan.stores {
         cli.diag.detail(|| format!("asking the store {} ({})", store.name, store.kind.name));
     }
-    if let Some(signal) = plan.parent_death {
+    if let Some((parent, signal)) = parent {
         sys::signals::die_with(parent, signal);
     }
     if plan.start.supervised

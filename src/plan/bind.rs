@@ -43,10 +43,11 @@ impl<'a> Planner<'a> {
                     missing(format!("the secret_map has no entry `{key}`{hint}"))
                 }
             },
-            Body::Secret(address) => {
-                let store = self.stores.of(address, self.spec, self.options, self.environ)?;
-                Ok(Bound::Source(Source::Request(self.number(store, address.clone(), None))))
-            }
+            Body::Secret(address) => match self.stores.of(address, self.spec, self.options, self.environ) {
+                Ok(store) => Ok(Bound::Source(Source::Request(self.number(store, address.clone(), None)))),
+                Err(Some(why)) => Err(why),
+                Err(None) => Ok(Bound::Text(Vec::new())),
+            },
             Body::Default(value) => filtered(value, hole.filters()),
             Body::Required(text) => Err((Code::Reference, format!("a value is required here: {text}"))),
             Body::Random(_) => {
@@ -72,8 +73,9 @@ impl<'a> Planner<'a> {
                 let number = self.number(store, address, Some(length));
                 Template::hole(Slot { source: Source::Request(number), hole: hole.clone() })
             }
-            Err((code, message)) => {
-                self.failures.push(Failure::new(code, place, message).about(hole));
+            Err(why) => {
+                let failure = why.map(|(code, message)| Failure::new(code, place, message).about(hole));
+                self.failures.extend(failure);
                 Template::text("")
             }
         }

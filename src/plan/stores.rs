@@ -18,8 +18,11 @@ pub(super) struct Stores {
     used: Vec<StorePlan>,
     /// Where each name stands in `used`.
     numbers: BTreeMap<String, usize>,
-    default: Option<Result<usize, (Code, String)>>,
+    default: Option<Result<usize, Unusable>>,
 }
+
+/// Why a store cannot be asked. None: its settings are not in order, which was reported where they stand.
+type Unusable = Option<(Code, String)>;
 
 impl Stores {
     /// Checks every configured store, used or not.
@@ -43,26 +46,21 @@ impl Stores {
         spec: &Spec,
         options: &Options,
         environ: &Environ,
-    ) -> Result<usize, (Code, String)> {
+    ) -> Result<usize, Unusable> {
         let number = match &address.store {
             Some(name) => self.named(name, spec, environ)?,
             None => self.default_store(spec, options, environ)?,
         };
         let store = &self.used[number];
         if address.version.is_some() && !store.kind.caps.versions {
-            return Err((Code::Reference, format!("a store of kind {} has no versions", store.kind.name)));
+            return Err(Some((Code::Reference, format!("a store of kind {} has no versions", store.kind.name))));
         }
-        (store.kind.check)(address, &store.settings).map_err(|message| (Code::Reference, message))?;
+        (store.kind.check)(address, &store.settings).map_err(|message| Some((Code::Reference, message)))?;
         Ok(number)
     }
 
     /// The store that keeps random passwords: the default one, else the embedded one.
-    pub(super) fn for_random(
-        &mut self,
-        spec: &Spec,
-        options: &Options,
-        environ: &Environ,
-    ) -> Result<usize, (Code, String)> {
+    pub(super) fn for_random(&mut self, spec: &Spec, options: &Options, environ: &Environ) -> Result<usize, Unusable> {
         if let Ok(number) = self.default_store(spec, options, environ)
             && self.used[number].kind.caps.random
         {
@@ -72,30 +70,28 @@ impl Stores {
         let name = configured.or_else(|| KINDS.iter().find(|kind| kind.caps.random).map(|kind| kind.name.to_owned()));
         match name {
             Some(name) => self.named(&name, spec, environ),
-            None => Err((Code::Reference, "no store here can keep a random password".to_owned())),
+            None => Err(Some((Code::Reference, "no store here can keep a random password".to_owned()))),
         }
     }
 
-    fn named(&mut self, name: &str, spec: &Spec, environ: &Environ) -> Result<usize, (Code, String)> {
+    fn named(&mut self, name: &str, spec: &Spec, environ: &Environ) -> Result<usize, Unusable> {
         if let Some(number) = self.numbers.get(name) {
             return Ok(*number);
         }
         let (kind, settings) = match self.configured.get(name) {
             Some((kind, settings)) => (*kind, settings.clone()),
-            None if spec.stores.get(name).is_some() => {
-                return Err((Code::Config, format!("the settings of the store `{name}` are not in order")));
-            }
+            None if spec.stores.get(name).is_some() => return Err(None),
             None => match store::kind(name) {
                 Some(kind) if (kind.without_settings)(environ) => (kind, Settings::default()),
                 Some(kind) => {
                     let ambient = kind.ambient.map(|ambient| format!(", or {ambient}")).unwrap_or_default();
                     let message =
                         format!("the kind `{name}` needs settings; add a store of that name to \"stores\"{ambient}");
-                    return Err((Code::Config, message));
+                    return Err(Some((Code::Config, message)));
                 }
                 None => {
                     let known = KINDS.iter().map(|kind| kind.name).chain(spec.stores.names().take(HINTS));
-                    return Err((Code::Config, format!("there is no store `{name}`{}", hint(name, known))));
+                    return Err(Some((Code::Config, format!("there is no store `{name}`{}", hint(name, known)))));
                 }
             },
         };
@@ -109,12 +105,12 @@ impl Stores {
         Ok(number)
     }
 
-    fn default_store(&mut self, spec: &Spec, options: &Options, environ: &Environ) -> Result<usize, (Code, String)> {
+    fn default_store(&mut self, spec: &Spec, options: &Options, environ: &Environ) -> Result<usize, Unusable> {
         if let Some(known) = &self.default {
             return known.clone();
         }
         let found = default_name(spec, options.store.as_deref(), environ)
-            .map_err(|message| (Code::Config, message))
+            .map_err(|message| Some((Code::Config, message)))
             .and_then(|name| self.named(&name, spec, environ));
         self.default = Some(found.clone());
         found
@@ -188,7 +184,8 @@ fn open_alone(name: String, spec: &Spec, environ: &Environ) -> Result<(String, &
     if !failures.is_empty() {
         return Err(failures);
     }
-    let found = stores.named(&name, spec, environ).map_err(|(code, message)| vec![Failure::new(code, "", message)]);
+    let failure = |(code, message)| Failure::new(code, "", message);
+    let found = stores.named(&name, spec, environ).map_err(|why| why.map(failure).into_iter().collect());
     found.map(|number| stores.used.swap_remove(number)).map(|store| (store.name, store.kind, store.settings))
 }
 

@@ -57,6 +57,18 @@ fn references_to_the_same_secret_are_one_request_wherever_they_stand() {
 }
 
 #[test]
+fn a_store_with_a_wrong_setting_is_told_once_and_not_for_each_reference_to_it() {
+    let config = r#"{
+        "stores": {"s": {"kind": "dir", "path": 7}}, "default_store": "s",
+        "secret_map": {"A": "$<secret:a>", "B": "$<s:b>", "C": "$<s:c@2>", "D": "$<env:GONE>", "E": "$<pods:random:8>"}
+    }"#;
+    let world = World::new();
+    let done = world.inject(["-c", "-", "--", "touch", "ran"]).input(config).done().fails(125, &["stores.s.path"]);
+    assert_eq!(done.err.lines().count(), 1, "{}", done.err);
+    assert!(!world.exists("ran"));
+}
+
+#[test]
 fn defaults_stand_in_for_what_does_not_exist_and_for_nothing_else() {
     assert_eq!(value(r#"{"environment_variables": {"V": "$<env:GONE:-a%3Eb>"}}"#), "a>b");
     assert_eq!(
