@@ -29,6 +29,10 @@ pub(crate) fn split(plan: &Plan) -> Result<Option<Supervisor>, Failure> {
         Failure::new(Code::Launch, "", message)
     };
     let inherited = Inherited::hold().map_err(cannot)?;
+    if supervisor.as_raw() != 1 {
+        // Before there is a command that could leave orphans; children do not inherit it.
+        let _ = set_child_subreaper(true);
+    }
     match fork::fork() {
         Ok(ForkResult::Parent { child }) => {
             Ok(Some(Supervisor { child, job, options: plan.supervision.clone(), kill_at: None }))
@@ -110,9 +114,6 @@ impl Supervisor {
         if let Job::Apart { .. } = self.job {
             // The child does the same; whoever comes second changes nothing.
             let _ = setpgid(self.child, self.child);
-        }
-        if getpid().as_raw() != 1 {
-            let _ = set_child_subreaper(true);
         }
         fork::wipe_environment();
         let _ = chdir("/");

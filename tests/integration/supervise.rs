@@ -274,22 +274,26 @@ fn orphans_become_children_of_the_supervisor_and_are_reaped() {
 #[test]
 fn with_group_the_commands_children_get_the_signal_too() {
     let world = World::new();
-    // Gives its child's end for its own; what TERM interrupts first is its own waiting.
-    let script = "sleep 1000 & child=$!; echo $child >pid.new; trap 'echo got' TERM; mv pid.new pid; wait $child; \
-                  read -r line; kill -KILL $child; wait $child; exit $?";
-    for (options, status) in [(&["--group"][..], 143), (&["--mode", "supervise"], 137)] {
-        let _ = fs::remove_file(world.path("pid"));
+    // The command and the subshell outlive TERM, the sleeper does not: the subshell tells what ended it.
+    let script = "trap 'echo got' TERM
+        (trap : TERM; sh -c 'echo $$ >pid.new; mv pid.new pid; exec sleep 1000'; echo $? >end.new; mv end.new end) &
+        wait; wait";
+    for (options, end) in [(&["--group"][..], "143\n"), (&["--mode", "supervise"], "137\n")] {
         let command = ["-q", "--", "bash", "-c", script];
         let mut inject = Running(world.inject(options.iter().chain(&command)).start());
-        let child = pid_in(&world, "pid");
+        let sleeper = pid_in(&world, "pid");
         send(inject.pid(), libc::SIGTERM);
         let mut said = BufReader::new(inject.0.stdout.take().unwrap());
         said.read_line(&mut String::new()).unwrap();
-        if status == 143 {
-            eventually("the child is gone", || is_gone(child));
+        if options != ["--group"] {
+            kill(sleeper, Signal::SIGKILL).unwrap();
         }
-        drop(inject.0.stdin.take());
-        assert_eq!(inject.0.wait().unwrap().code(), Some(status), "what ended the child");
+        eventually("it tells the sleeper's end", || world.exists("end"));
+        assert_eq!(fs::read_to_string(world.path("end")).unwrap(), end, "what ended the sleeper");
+        inject.0.wait().unwrap();
+        for file in ["pid", "end"] {
+            fs::remove_file(world.path(file)).unwrap();
+        }
     }
 }
 
