@@ -5,7 +5,8 @@ use crate::environ::Environ;
 use crate::failure::{Code, Failure, Stop};
 use crate::manage;
 use crate::plan::{
-    Dialect, ExitMapping, Mode, OnConflict, Options, RETRIES, Rewrite, Supervision, duration, repeated, signal,
+    Asked, Dialect, ExitMapping, Mode, OnConflict, Options, RETRIES, Rewrite, Supervision, dropped, duration, repeated,
+    signal,
 };
 use crate::spec::{Inputs, parse_mode};
 use clap::builder::{OsStringValueParser, PossibleValuesParser};
@@ -69,6 +70,9 @@ fn plain(arguments: &[&'static CStr]) -> Option<Cli> {
             b"-e" => inputs.env.push(value()?),
             b"-f" => inputs.files.push(value()?),
             b"-s" if options.store.is_none() => options.store = Some(value()?.into_string().ok()?),
+            b"--user" if options.privileges.user.is_none() => {
+                options.privileges.user = Some(value()?.into_string().ok()?);
+            }
             b"-q" if !diag.quiet => diag.quiet = true,
             b"--" => options.command = words.by_ref().map(OsStr::to_owned).collect(),
             _ => return None,
@@ -155,6 +159,7 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         },
         supervision: supervision(&matches)?,
         parent_death,
+        privileges: privileges(&matches)?,
         command: matches.list("command"),
         needs_command: matches!(verb, Verb::Launch),
     };
@@ -188,6 +193,28 @@ fn supervision(matches: &Matches<'_>) -> Result<Supervision, Failure> {
         }
     };
     Ok(Supervision { group: matches.flag("group"), rewrites, kill_after, exit_map })
+}
+
+fn privileges(matches: &Matches<'_>) -> Result<Asked, Failure> {
+    let mut capabilities = Vec::new();
+    for text in matches.texts("caps") {
+        let expected = "drop=CAPABILITY[,CAPABILITY…], such as drop=net_raw,sys_admin, or drop=all";
+        capabilities.extend(dropped(&text).ok_or_else(|| invalid("--caps", &text, expected))?);
+    }
+    let umask = match matches.text("umask") {
+        None => None,
+        Some(text) => {
+            let wrong = || invalid("--umask", &text, "three or four octal digits, such as 0027");
+            Some(parse_mode(&text).ok_or_else(wrong)?)
+        }
+    };
+    Ok(Asked {
+        user: matches.text("user"),
+        no_new_privs: matches.flag("no-new-privs"),
+        dropped: capabilities,
+        directory: matches.list("chdir").pop(),
+        umask,
+    })
 }
 
 fn invalid(option: &str, text: &str, expected: &str) -> Failure {
@@ -407,6 +434,11 @@ fn launch_options() -> Vec<Arg> {
         one("kill-after", "DURATION", "Kill a command that runs so long after TERM, INT or QUIT was passed on"),
         many("exit-map", "FROM:TO", "End with TO where the command ends with FROM; 128+N is its death by signal N"),
         one("parent-death-signal", "SIGNAL", "What the command gets when whoever started it dies"),
+        one("user", "USER[:GROUP]", "Who the command is to be; names of /etc/passwd and /etc/group, or numbers"),
+        flag("no-new-privs", "No program that the command starts gains privileges"),
+        many("caps", "drop=CAP[,CAP…]", "Capabilities that the command is not to have, nor to gain; drop=all"),
+        one("chdir", "DIR", "Where the command starts").value_parser(os()),
+        one("umask", "MODE", "The command's umask, octal"),
         one("timeout", "DURATION", "One deadline for all of resolving [default: 30s]"),
         one("retries", "N", "How often a request to a remote store is made again [default: 3]"),
         choice("log-format", &["text", "json"], "Form of messages on standard error [default: text]"),
@@ -477,6 +509,7 @@ mod tests {
             c"-f",
             c"-s",
             c"-q",
+            c"--user",
             c"--",
             c"a",
             c"A=$<secret:x>",

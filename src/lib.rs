@@ -54,7 +54,9 @@ use cli::{Early, Verb};
 use diag::Diag;
 use environ::Environ;
 use failure::{Failure, Stop};
+use launch::supervise::Split;
 use sys::Hardened;
+use sys::signals::Ends;
 
 pub use sys::{Given, Wiping};
 
@@ -63,6 +65,12 @@ pub use sys::{Given, Wiping};
 pub fn run(given: Given) -> u8 {
     diag::hide_panic_messages();
     sys::occupy_standard_descriptors();
+    if sys::is_set_id() {
+        let message = "this program is installed set-user-ID or set-group-ID, which would lend its owner's rights to \
+                       whatever it is told to start; take the bit away with chmod ug-s";
+        Diag::default().stop(&Failure::new(failure::Code::Launch, "", message).into());
+        return failure::OURS;
+    }
     let environ = Environ::new(given.environment);
     let cli = match cli::parse(&given.arguments, &environ) {
         Ok(cli) => cli,
@@ -91,7 +99,7 @@ pub fn run(given: Given) -> u8 {
 fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     let hardened = Hardened::new();
     // Asked before it can have ended unnoticed.
-    let parent = cli.options.parent_death.map(|signal| (nix::unistd::getppid(), signal));
+    let parent = nix::unistd::getppid();
     sys::end_on_signals_as_init();
     let spec = pod::load(&cli.inputs, &mut cli.options, environ)?;
     let plan = plan::build(&spec, &cli.options, environ)?;
@@ -105,22 +113,26 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     for store in &plan.stores {
         cli.diag.detail(|| format!("asking the store {} ({})", store.name, store.kind.name));
     }
-    if let Some((parent, signal)) = parent {
-        sys::signals::die_with(parent, signal);
+    let mut ends = plan.parent_death.map(|signal| Ends { with: parent, by: signal });
+    if let Some(ends) = &ends {
+        ends.arm();
     }
-    if plan.start.supervised
-        && let Some(supervisor) = launch::supervise::split(&plan)?
-    {
-        // Dropped means wiped: a configuration may say in clear text what is to be secret.
-        drop((cli, spec, plan));
-        sys::wipe_dead_stack();
-        return Ok(supervisor.run());
+    if plan.start.supervised {
+        match launch::supervise::split(&plan)? {
+            Split::Supervisor(supervisor) => {
+                // Dropped means wiped: a configuration may say in clear text what is to be secret.
+                drop((cli, spec, plan));
+                sys::wipe_dead_stack();
+                return Ok(supervisor.run());
+            }
+            Split::Command(with_supervisor) => ends = Some(with_supervisor),
+        }
     }
     let files = inject::prepare(&plan, environ)?;
     let resolved = resolve::resolve(&plan, environ)?;
     let launch = inject::inject(&plan, resolved, files)?;
     sys::wipe_dead_stack();
-    Err(launch::run(&launch, hardened))
+    Err(launch::run(&launch, &plan.privileges, ends.as_ref(), hardened))
 }
 
 fn check(mut cli: cli::Cli, environ: &Environ, online: bool, json: bool) -> Result<u8, Stop> {

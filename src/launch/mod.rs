@@ -2,11 +2,14 @@
 //!
 //! Nothing here reads a secret, allocates for one or logs.
 
+mod privileges;
 pub(crate) mod supervise;
 
 use crate::failure::{self, Code, Failure, Stop};
 use crate::inject::Launch;
+use crate::plan::Privileges;
 use crate::sys::Hardened;
+use crate::sys::signals::Ends;
 use nix::errno::Errno;
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
@@ -14,9 +17,15 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Replaces this process; returns only where the kernel refuses.
-pub(crate) fn run(launch: &Launch<'_>, hardened: Hardened) -> Stop {
+pub(crate) fn run(launch: &Launch<'_>, privileges: &Privileges, ends: Option<&Ends>, hardened: Hardened) -> Stop {
     let environment = launch.environment.table();
     hardened.restore();
+    if let Err(why) = privileges::give_up(privileges) {
+        return Failure::new(Code::Launch, "", why).into();
+    }
+    if let Some(ends) = ends.filter(|_| privileges.identity.is_some()) {
+        ends.arm();
+    }
     #[cfg(debug_assertions)]
     crate::sys::pause_if_asked();
     match nix::unistd::execve(launch.path, &launch.arguments, &environment) {

@@ -5,9 +5,10 @@
 //! becomes the command; so it never holds one. What fails in the child is told by the child alone, and
 //! its status is the supervisor's like any other.
 
+use super::privileges;
 use crate::failure::{Code, Failure};
 use crate::plan::{Plan, Supervision};
-use crate::sys::signals::{self, Arrived, Change, Mask};
+use crate::sys::signals::{self, Arrived, Change, Ends, Mask};
 use crate::sys::{self, fork, process};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -19,9 +20,15 @@ use nix::unistd::{ForkResult, Pid, chdir, getpgrp, getpid, getsid, isatty, setpg
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// Splits this process in two. The child, which gets None, goes on; the parent is to drop all it has
-/// and run what it gets.
-pub(crate) fn split(plan: &Plan) -> Result<Option<Supervisor>, Failure> {
+/// What each of the two processes gets.
+pub(crate) enum Split {
+    /// The parent, which is to drop all it has and run this.
+    Supervisor(Supervisor),
+    /// The child, which goes on, but not without its supervisor: SIGKILL cannot be passed on.
+    Command(Ends),
+}
+
+pub(crate) fn split(plan: &Plan) -> Result<Split, Failure> {
     let supervisor = getpid();
     let job = Job::new(plan.supervision.group);
     let cannot = |errno: Errno| {
@@ -35,16 +42,19 @@ pub(crate) fn split(plan: &Plan) -> Result<Option<Supervisor>, Failure> {
     }
     match fork::fork() {
         Ok(ForkResult::Parent { child }) => {
-            Ok(Some(Supervisor { child, job, options: plan.supervision.clone(), kill_at: None }))
+            // As the command's user it may signal the command, whatever capabilities there are, and do no
+            // more than that. What fails here fails in the child, too, which tells it.
+            let _ = privileges::give_up(&plan.privileges);
+            Ok(Split::Supervisor(Supervisor { child, job, options: plan.supervision.clone(), kill_at: None }))
         }
         Ok(ForkResult::Child) => {
             job.begin();
-            // A supervisor cannot pass SIGKILL on; the command is not to run on without it.
-            signals::die_with(supervisor, plan.parent_death.unwrap_or(libc::SIGKILL));
+            let ends = Ends { with: supervisor, by: plan.parent_death.unwrap_or(libc::SIGKILL) };
+            ends.arm();
             process::end_on_signals_as_any();
             sys::lock_memory();
             inherited.give_back();
-            Ok(None)
+            Ok(Split::Command(ends))
         }
         Err(errno) => {
             inherited.give_back();

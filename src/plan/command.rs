@@ -1,14 +1,15 @@
 //! Where the command is, found before any store is asked.
 
-use super::{Argument, EntryPlan, Target, TargetKind};
+use super::{Argument, EntryPlan, Privileges, Target, TargetKind};
 use crate::failure::{self, Code, Failure};
 use crate::template::{Part, Slot, Source, Template};
 use nix::errno::Errno;
-use nix::unistd::AccessFlags;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::sys::stat::{SFlag, fstatat};
+use nix::unistd::{AccessFlags, faccessat};
 use std::borrow::Cow;
-use std::ffi::{CStr, CString, OsStr};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd as _, OwnedFd};
 
 pub(super) struct CommandError {
     pub(super) failure: Failure,
@@ -27,6 +28,7 @@ pub(super) fn find(
     targets: &[Target],
     entries: &[EntryPlan],
     passed: &[&'static CStr],
+    privileges: &Privileges,
     needed: bool,
 ) -> Result<Option<CString>, CommandError> {
     let Some(command) = arguments.first() else {
@@ -46,12 +48,15 @@ pub(super) fn find(
         return Err(CommandError::new(failure::OURS, "the command's name has a NUL byte in it".to_owned()));
     }
     if name.contains(&b'/') {
-        return match runnable(&name) {
-            Ok(path) => Ok(Some(path)),
+        return match runnable(&name, privileges) {
+            Ok(program) => program.path(privileges).map(Some),
             Err(Unrunnable::Absent) => {
                 Err(CommandError::new(failure::NOT_FOUND, format!("the command {shown} was not found")))
             }
-            Err(why) => Err(CommandError::new(failure::NOT_RUNNABLE, format!("the command {shown} {}", why.message()))),
+            Err(why) => {
+                let message = format!("the command {shown} {}", why.message(privileges));
+                Err(CommandError::new(failure::NOT_RUNNABLE, message))
+            }
         };
     }
     let path = search_path(targets, entries, passed)?;
@@ -60,15 +65,15 @@ pub(super) fn find(
         // An empty directory is the working directory (POSIX).
         let directory: &[u8] = if directory.is_empty() { b"." } else { directory };
         let candidate = [directory, b"/", &name].concat();
-        match runnable(&candidate) {
-            Ok(path) => return Ok(Some(path)),
+        match runnable(&candidate, privileges) {
+            Ok(program) => return program.path(privileges).map(Some),
             Err(Unrunnable::Absent) => {}
             Err(why) => refused = refused.or(Some((candidate, why))),
         }
     }
     Err(match refused {
         Some((candidate, why)) => {
-            let message = format!("the command {} {}", String::from_utf8_lossy(&candidate), why.message());
+            let message = format!("the command {} {}", String::from_utf8_lossy(&candidate), why.message(privileges));
             CommandError::new(failure::NOT_RUNNABLE, message)
         }
         None => {
@@ -129,22 +134,44 @@ enum Unrunnable {
 }
 
 impl Unrunnable {
-    fn message(&self) -> String {
+    fn message(&self, privileges: &Privileges) -> String {
         match self {
             Self::Absent => "was not found".to_owned(),
             Self::Directory => "is a directory".to_owned(),
-            Self::Refused(Errno::EACCES) => "cannot be run: permission denied; is it executable (chmod +x)?".to_owned(),
+            Self::Refused(Errno::EACCES) => {
+                format!("cannot be run{}: permission denied; is it executable (chmod +x)?", privileges.for_user())
+            }
             Self::Refused(errno) => format!("cannot be run: {}", errno.desc()),
         }
     }
 }
 
-fn runnable(path: &[u8]) -> Result<CString, Unrunnable> {
-    let name = CString::new(path).map_err(|_| Unrunnable::Absent)?;
-    // Asked with the real ids, which are the effective ones: inject is never set-uid.
-    match nix::unistd::access(name.as_c_str(), AccessFlags::X_OK) {
-        Ok(()) if Path::new(OsStr::from_bytes(path)).is_dir() => Err(Unrunnable::Directory),
-        Ok(()) => Ok(name),
+/// A file that may be run, and its permission bits.
+struct Program {
+    path: CString,
+    mode: u32,
+}
+
+impl Program {
+    fn path(self, privileges: &Privileges) -> Result<CString, CommandError> {
+        match privileges.trap(&self.path.to_string_lossy(), self.mode) {
+            None => Ok(self.path),
+            Some(failure) => Err(CommandError { failure, status: failure::OURS }),
+        }
+    }
+}
+
+/// A relative path starts where the command does.
+fn runnable(path: &[u8], privileges: &Privileges) -> Result<Program, Unrunnable> {
+    let path = CString::new(path).map_err(|_| Unrunnable::Absent)?;
+    let directory = privileges.directory.as_ref().map_or(AT_FDCWD, OwnedFd::as_fd);
+    // The real ids are the effective ones, but where another user's view of files is taken on. Only there
+    // is the newer call needed, which sandboxes of old refuse.
+    let flags = if privileges.identity.is_some() { AtFlags::AT_EACCESS } else { AtFlags::empty() };
+    let asked = faccessat(directory, path.as_c_str(), AccessFlags::X_OK, flags);
+    match asked.and_then(|()| fstatat(directory, path.as_c_str(), AtFlags::empty())) {
+        Ok(file) if file.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits() => Err(Unrunnable::Directory),
+        Ok(file) => Ok(Program { path, mode: file.st_mode }),
         Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG) => Err(Unrunnable::Absent),
         Err(errno) => Err(Unrunnable::Refused(errno)),
     }

@@ -9,12 +9,14 @@ mod command;
 mod entries;
 mod inherit;
 mod mode;
+mod privileges;
 mod scan;
 mod stores;
 mod tapis;
 mod targets;
 
 pub(crate) use mode::{ExitMapping, Mode, Rewrite, Start, Supervision, repeated, signal};
+pub(crate) use privileges::{Asked, Privileges, dropped};
 pub(crate) use stores::{
     check as check_store, default_name as default_store, of_pods as store_of_pods, to_manage as store_to_manage,
 };
@@ -27,6 +29,7 @@ use crate::spec::Spec;
 use crate::store::{Kind, Settings};
 use crate::template::{Part, Slot, Source, Template};
 use crate::users;
+use command::CommandError;
 use std::ffi::{CStr, CString, OsString};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -43,6 +46,7 @@ pub(crate) struct Plan {
     pub(crate) command: Option<CommandPlan>,
     pub(crate) start: Start,
     pub(crate) supervision: Supervision,
+    pub(crate) privileges: Privileges,
     /// The signal that the command gets when whoever started it ends.
     pub(crate) parent_death: Option<i32>,
     pub(crate) timeout: Duration,
@@ -192,6 +196,7 @@ pub(crate) struct Options {
     pub(crate) mode: Mode,
     pub(crate) supervision: Supervision,
     pub(crate) parent_death: Option<i32>,
+    pub(crate) privileges: Asked,
     pub(crate) command: Vec<OsString>,
     /// `check` and `plan` may go without one.
     pub(crate) needs_command: bool,
@@ -215,6 +220,7 @@ impl Default for Options {
             mode: Mode::default(),
             supervision: Supervision::default(),
             parent_death: None,
+            privileges: Asked::default(),
             command: Vec::new(),
             needs_command: true,
         }
@@ -230,6 +236,7 @@ pub(crate) fn build(spec: &Spec, options: &Options, environ: &Environ) -> Result
         needed: Vec::with_capacity(spec.secret_map.len()),
         numbers_of_entries: vec![None; spec.secret_map.len()],
         tapis: None,
+        privileges: Privileges::default(),
         spec,
         options,
         environ,
@@ -264,6 +271,7 @@ struct Planner<'a> {
     needed: Vec<usize>,
     /// Where each entry of the secret_map stands in `needed`.
     numbers_of_entries: Vec<Option<usize>>,
+    privileges: Privileges,
     /// Under the tapis dialect, the templates that it makes of the texts.
     tapis: Option<tapis::Templates>,
 }
@@ -274,6 +282,7 @@ impl<'a> Planner<'a> {
         if self.options.dialect == Dialect::Tapis {
             self.tapis = Some(tapis::templates(self.spec, &mut self.failures, &mut self.warnings));
         }
+        self.privileges = Privileges::of(&self.options.privileges, &mut self.failures);
         let export = self.export();
         let inherited = inherit::Inherited::filter(self.options, self.environ);
         let mut drafts = self.drafts(export, &inherited);
@@ -284,7 +293,11 @@ impl<'a> Planner<'a> {
         self.sort(&mut entries, &mut targets, &mut arguments);
         let passed = inherited.passed(|name| drafts.sets(name), &self.stores.credential_variables(), self.options);
         let mut status = failure::OURS;
-        let command = match command::find(&arguments, &targets, &entries, &passed, self.options.needs_command) {
+        let needed = self.options.needs_command;
+        let found = self.privileges.looking(&self.options.privileges, |privileges| {
+            command::find(&arguments, &targets, &entries, &passed, privileges, needed)
+        });
+        let command = match found.unwrap_or_else(|failure| Err(CommandError { failure, status })) {
             Ok(command) => command.map(|path| CommandPlan { path, arguments }),
             Err(error) => {
                 if self.failures.is_empty() {
@@ -319,6 +332,7 @@ impl<'a> Planner<'a> {
             command,
             start,
             supervision: self.options.supervision.clone(),
+            privileges: self.privileges,
             parent_death: self.options.parent_death,
             timeout: self.options.timeout,
             retries: self.options.retries,

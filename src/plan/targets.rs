@@ -40,6 +40,14 @@ impl<'a> Planner<'a> {
             drafts.lay(name.as_bytes(), target(kind, &item.place, &item.shadows), holds);
         }
         self.settle_conflicts(&mut drafts, inherited);
+        if let Some(identity) = &self.privileges.identity
+            && !drafts.sets(b"HOME")
+        {
+            // The one we were given is most likely closed to the command.
+            let place = Place::of(&Rc::new(Layer::named("--user")), None, "HOME");
+            let kind = TargetKind::Variable(Rc::from(&b"HOME"[..]));
+            drafts.lay(b"HOME", target(kind, &place, &[]), Holds::Value(Cow::Owned(identity.home.clone().into())));
+        }
         for (path, file) in spec.files.iter() {
             self.draft_file(path, file, &mut drafts);
         }
@@ -102,7 +110,7 @@ impl<'a> Planner<'a> {
             match self.options.on_conflict {
                 OnConflict::Error => draft.conflict = Some(value),
                 OnConflict::Inherit => {
-                    drafts.holds[at] = Holds::Value(value);
+                    drafts.holds[at] = Holds::Value(Cow::Borrowed(value));
                     draft.kind = TargetKind::Variable(name.into());
                     let place = std::mem::replace(&mut draft.place, environment);
                     draft.shadows.push(place);
@@ -130,7 +138,10 @@ impl<'a> Planner<'a> {
 
     /// Whose a file is to be; an unknown name is reported.
     fn owner(&mut self, said: Option<&str>, place: &Place) -> Option<users::Owner> {
-        let name = said.or(self.options.file_owner.as_deref())?;
+        let Some(name) = said.or(self.options.file_owner.as_deref()) else {
+            let identity = self.privileges.identity.as_ref()?;
+            return Some(users::Owner { user: Some(identity.user), group: Some(identity.group) });
+        };
         users::owner(name).map_err(|message| self.failures.push(Failure::new(Code::Config, place, message))).ok()
     }
 
@@ -211,8 +222,8 @@ enum Holds<'a> {
     },
     /// An inherited variable's, with references in it.
     Inherited(&'static [u8]),
-    /// An inherited variable's, as it is.
-    Value(&'static [u8]),
+    /// No template, but the value itself.
+    Value(Cow<'static, [u8]>),
 }
 
 /// A target whose text is not scanned yet.

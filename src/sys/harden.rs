@@ -17,9 +17,7 @@ impl Hardened {
         if let Some((_, hard)) = core {
             let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
         }
-        if !stays_dumpable() {
-            let _ = prctl::set_dumpable(false);
-        }
+        forbid_dumps();
         lock_memory();
         Self { core }
     }
@@ -28,6 +26,14 @@ impl Hardened {
         if let Some((soft, hard)) = self.core {
             let _ = setrlimit(Resource::RLIMIT_CORE, soft, hard);
         }
+    }
+}
+
+/// Neither a core dump nor another process gets to see our memory. Until exec, or until the process
+/// changes its credentials.
+pub(crate) fn forbid_dumps() {
+    if !stays_dumpable() {
+        let _ = prctl::set_dumpable(false);
     }
 }
 

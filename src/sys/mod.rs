@@ -14,9 +14,9 @@ mod start;
 pub use alloc::Wiping;
 #[cfg(debug_assertions)]
 pub(crate) use harden::pause_if_asked;
-pub(crate) use harden::{Hardened, lock_memory};
+pub(crate) use harden::{Hardened, forbid_dumps, lock_memory};
 pub(crate) use names::look_hosts_up_without_modules;
 pub(crate) use process::{end_on_signals_as_init, without_sigpipe};
 pub(crate) use stack::wipe_dead_stack;
 pub use start::Given;
-pub(crate) use start::occupy_standard_descriptors;
+pub(crate) use start::{is_set_id, occupy_standard_descriptors};

@@ -156,11 +156,19 @@ fn by_default(signal: c_int) {
     }
 }
 
-/// Lets the kernel send this process a signal when `parent`, which started it, ends.
-pub(crate) fn die_with(parent: Pid, signal: c_int) {
-    // SAFETY: the call takes numbers.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) };
-    if Pid::parent() != parent {
-        send(Pid::this(), signal);
+/// The signal that the kernel sends this process when another one ends, which started it.
+pub(crate) struct Ends {
+    pub(crate) with: Pid,
+    pub(crate) by: c_int,
+}
+
+impl Ends {
+    /// A change of credentials undoes it; exec does not.
+    pub(crate) fn arm(&self) {
+        // SAFETY: the call takes numbers.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, self.by) };
+        if Pid::parent() != self.with {
+            send(Pid::this(), self.by);
+        }
     }
 }

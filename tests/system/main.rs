@@ -20,6 +20,7 @@ mod container;
 mod hosts;
 mod init;
 mod mounts;
+mod privileges;
 mod signals;
 mod syscalls;
 

@@ -2,7 +2,7 @@
 
 use crate::container::release_binary;
 use crate::harness::{IDENTITY, PROGRAM, STORE, World};
-use crate::tool;
+use crate::{need_root, tool};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -47,6 +47,30 @@ fn world() -> World {
     let map = json!({ "secret_map": { "N": "$<secret:n>" }, "environment_variables": { "V": "$<pods:secrets:N>" } });
     world.file("c.json", map.to_string());
     world
+}
+
+#[test]
+fn a_launch_as_another_user_asks_for_that_alone_and_is_closed_to_dumps_afterwards() {
+    need_root();
+    let world = world();
+    let launch = |user: &[&str]| trace(&world, release_binary(), &[user, &["-c", "c.json", "--", "true"]].concat());
+    let (plain, calls) = (launch(&[]), launch(&["--user", "65534"]));
+    stays_alone(&calls);
+    let mut left = plain.iter().map(|call| name(call)).collect::<Vec<_>>();
+    let more: Vec<_> = calls
+        .iter()
+        .map(|call| name(call))
+        .filter(|call| left.iter().position(|other| other == call).map(|at| left.swap_remove(at)).is_none())
+        .collect();
+    let of_files = ["openat", "read", "close", "fstat", "newfstatat", "statx", "mmap", "brk"];
+    let of_users =
+        ["faccessat2", "prctl", "geteuid", "getegid", "setuid", "setfsuid", "setfsgid", "setgroups", "setresgid"];
+    let of_users = [&of_users[..], &["setresuid", "getgroups", "getresuid", "getresgid"]].concat();
+    let foreign: Vec<_> = more.iter().filter(|call| !of_files.contains(call) && !of_users.contains(call)).collect();
+    assert_eq!(foreign, [&""; 0]);
+    assert!(more.len() < 45, "{} calls more: {more:?}", more.len());
+    let last = |part: &str| calls.iter().rposition(|call| call.starts_with(part)).unwrap();
+    assert!(last("setresuid(65534, 65534, 65534)") < last("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)"));
 }
 
 #[test]
