@@ -4,6 +4,7 @@ use super::{Table, json};
 use crate::inject::file::Outlook;
 use crate::plan::{Argument, CommandPlan, Export, Plan, Target, TargetKind};
 use crate::template::{Part, Slot, Source, Template};
+use crate::users::Identity;
 use serde_json::json as value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -25,6 +26,9 @@ pub(crate) fn report_json(plan: &Plan, outlook: Option<&Outlook>) -> String {
         "program": plan.command.as_ref().map(|command| command.path.to_string_lossy()),
         "mode": plan.start.mode(),
         "mode_why": plan.start.why,
+        "user": plan.privileges.identity.as_ref().map(|identity| {
+            value!({ "user": identity.user, "group": identity.group, "groups": identity.groups })
+        }),
         "files": files,
         "export": export(plan.export),
         "targets": targets,
@@ -54,6 +58,10 @@ pub(crate) fn report_text(plan: &Plan, outlook: Option<&Outlook>) -> String {
         let _ = writeln!(text, "program  {}", command.path.to_string_lossy());
     }
     let _ = writeln!(text, "mode     {}: {}", plan.start.mode(), plan.start.why);
+    if let Some(Identity { user, group, groups, .. }) = &plan.privileges.identity {
+        let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "user     {user}:{group}, groups {}", groups.join(" "));
+    }
     if let Some(Outlook { method, why, directory, unswapped }) = outlook {
         let swap = if *unswapped { "never swapped" } else { "may be swapped out" };
         let _ = writeln!(text, "files    {}: {why}; in {}, {swap}", method.name(), directory.display());

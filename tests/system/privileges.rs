@@ -332,3 +332,14 @@ fn a_command_of_another_user_does_not_outlive_its_supervisor_either() {
     running.send(Signal::SIGKILL);
     eventually("the command is gone", || !crate::is_alive(command));
 }
+
+#[test]
+fn plan_says_who_the_command_will_be() {
+    need_root();
+    let world = World::new();
+    let plan =
+        |form: &[&str]| world.inject([&["plan"], form, &["--user", "4001:4002", "--", "true"]].concat()).done().quiet();
+    assert!(plan(&[]).text().contains("user     4001:4002, groups 4002\n"));
+    let json: serde_json::Value = serde_json::from_slice(&plan(&["--json"]).out).unwrap();
+    assert_eq!(json["user"], json!({ "user": 4001, "group": 4002, "groups": [4002] }));
+}
