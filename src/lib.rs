@@ -101,8 +101,11 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     // Asked before it can have ended unnoticed.
     let parent = nix::unistd::getppid();
     sys::end_on_signals_as_init();
+    if cli.inputs.pod.is_some() {
+        launch::notify::ask_for_time(environ, cli.options.timeout);
+    }
     let spec = pod::load(&cli.inputs, &mut cli.options, environ)?;
-    let plan = plan::build(&spec, &cli.options, environ)?;
+    let mut plan = plan::build(&spec, &cli.options, environ)?;
     for warning in &plan.warnings {
         cli.diag.warn(warning);
     }
@@ -113,12 +116,15 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     for store in &plan.stores {
         cli.diag.detail(|| format!("asking the store {} ({})", store.name, store.kind.name));
     }
+    if !plan.stores.is_empty() {
+        launch::notify::ask_for_time(environ, plan.timeout);
+    }
     let mut ends = plan.parent_death.map(|signal| Ends { with: parent, by: signal });
     if let Some(ends) = &ends {
         ends.arm();
     }
     if plan.start.supervised {
-        match launch::supervise::split(&plan)? {
+        match launch::supervise::split(&mut plan)? {
             Split::Supervisor(supervisor) => {
                 // Dropped means wiped: a configuration may say in clear text what is to be secret.
                 drop((cli, spec, plan));

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a secret, allocates for one or logs.
 
+pub(crate) mod notify;
 mod privileges;
 pub(crate) mod supervise;
 

@@ -5,6 +5,7 @@
 //! becomes the command; so it never holds one. What fails in the child is told by the child alone, and
 //! its status is the supervisor's like any other.
 
+use super::notify::{self, Relay};
 use super::privileges;
 use crate::failure::{Code, Failure};
 use crate::plan::{Plan, Supervision};
@@ -13,29 +14,32 @@ use crate::sys::{self, fork, process};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{ForkResult, Pid, chdir, getpgrp, getpid, getsid, isatty, setpgid, tcgetpgrp, tcsetpgrp};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// What each of the two processes gets.
 pub(crate) enum Split {
     /// The parent, which is to drop all it has and run this.
-    Supervisor(Supervisor),
+    Supervisor(Box<Supervisor>),
     /// The child, which goes on, but not without its supervisor: SIGKILL cannot be passed on.
     Command(Ends),
 }
 
-pub(crate) fn split(plan: &Plan) -> Result<Split, Failure> {
+pub(crate) fn split(plan: &mut Plan) -> Result<Split, Failure> {
     let supervisor = getpid();
     let job = Job::new(plan.supervision.group);
     let cannot = |errno: Errno| {
         let message = format!("the supervisor cannot be started: {}; --mode exec does without one", errno.desc());
         Failure::new(Code::Launch, "", message)
     };
+    let relay = Relay::new(&plan.passed).map_err(cannot)?;
     let inherited = Inherited::hold().map_err(cannot)?;
+    let arrivals = signals::arrivals().map_err(cannot)?;
     if supervisor.as_raw() != 1 {
         // Before there is a command that could leave orphans; children do not inherit it.
         let _ = set_child_subreaper(true);
@@ -45,12 +49,14 @@ pub(crate) fn split(plan: &Plan) -> Result<Split, Failure> {
             // As the command's user it may signal the command, whatever capabilities there are, and do no
             // more than that. What fails here fails in the child, too, which tells it.
             let _ = privileges::give_up(&plan.privileges);
-            Ok(Split::Supervisor(Supervisor { child, job, options: plan.supervision.clone(), kill_at: None }))
+            let options = plan.supervision.clone();
+            Ok(Split::Supervisor(Supervisor { child, job, options, arrivals, relay, kill_at: None }.into()))
         }
         Ok(ForkResult::Child) => {
             job.begin();
             let ends = Ends { with: supervisor, by: plan.parent_death.unwrap_or(libc::SIGKILL) };
             ends.arm();
+            notify::readdress(&mut plan.passed, supervisor, relay.as_ref());
             process::end_on_signals_as_any();
             sys::lock_memory();
             inherited.give_back();
@@ -91,6 +97,9 @@ pub(crate) struct Supervisor {
     child: Pid,
     job: Job,
     options: Supervision,
+    /// Can be read while there is a signal.
+    arrivals: OwnedFd,
+    relay: Option<Relay>,
     /// When the command is killed that was told to end.
     kill_at: Option<Instant>,
 }
@@ -100,6 +109,10 @@ impl Supervisor {
     pub(crate) fn run(mut self) -> u8 {
         self.settle();
         let ended = self.watch();
+        if let Some(relay) = &self.relay {
+            // Its last words.
+            relay.pass_on();
+        }
         if let Job::Apart { ours, terminal: Some(terminal) } = &self.job {
             give(terminal, self.child, *ours);
         }
@@ -127,10 +140,9 @@ impl Supervisor {
         }
         fork::wipe_environment();
         let _ = chdir("/");
-        let _ = match self.job.terminal() {
-            Some(terminal) => fork::close_all_but([terminal.as_fd()]),
-            None => fork::close_all_but([]),
-        };
+        let terminal = self.job.terminal().map(OwnedFd::as_fd);
+        let relay = self.relay.as_ref().map(Relay::as_fd);
+        let _ = fork::close_all_but([self.arrivals.as_fd()].into_iter().chain(terminal).chain(relay));
     }
 
     fn watch(&mut self) -> Ended {
@@ -143,16 +155,34 @@ impl Supervisor {
                     Change::Stopped(signal) => self.stopped(signal),
                 }
             }
-            let left = self.kill_at.map(|at| at.saturating_duration_since(Instant::now()));
-            match signals::wait(left) {
-                Some(arrived) => self.pass_on(&arrived),
-                None if left == Some(Duration::ZERO) => {
-                    self.kill_at = None;
-                    self.send(libc::SIGKILL);
-                }
-                None => {}
+            self.rest();
+            if let Some(relay) = &self.relay {
+                relay.pass_on();
+            }
+            if self.kill_at.is_some_and(|at| at <= Instant::now()) {
+                self.kill_at = None;
+                self.send(libc::SIGKILL);
+            }
+            while let Some(arrived) = signals::take() {
+                self.pass_on(&arrived);
             }
         }
+    }
+
+    /// Until there is something to do.
+    fn rest(&self) {
+        let relay = self.relay.as_ref().map(Relay::as_fd);
+        let watched = [self.arrivals.as_fd()].into_iter().chain(relay);
+        let mut watched: Vec<_> = watched.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let timeout = match self.kill_at {
+            None => PollTimeout::NONE,
+            Some(at) => {
+                // A millisecond more, since it counts whole ones: woken too early, it would not rest.
+                let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+            }
+        };
+        let _ = poll(&mut watched, timeout);
     }
 
     fn pass_on(&mut self, arrived: &Arrived) {

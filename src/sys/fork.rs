@@ -35,8 +35,8 @@ pub(crate) fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
 
 /// Closes every descriptor but these, whoever owns it: for a helper that never returns, so that no
 /// owner drops its descriptor afterwards. Linux 5.9 or later.
-pub(crate) fn close_all_but<const N: usize>(kept: [BorrowedFd<'_>; N]) -> nix::Result<()> {
-    let mut kept = kept.map(|fd| fd.as_raw_fd().unsigned_abs());
+pub(crate) fn close_all_but<'f>(kept: impl IntoIterator<Item = BorrowedFd<'f>>) -> nix::Result<()> {
+    let mut kept: Vec<_> = kept.into_iter().map(|fd| fd.as_raw_fd().unsigned_abs()).collect();
     kept.sort_unstable();
     let mut first = 0;
     for end in kept.into_iter().chain([u32::MAX]) {

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod alloc;
+pub(crate) mod datagram;
 pub(crate) mod fork;
 mod harden;
 mod names;

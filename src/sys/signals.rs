@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::unistd::Pid;
 use std::mem::MaybeUninit;
-use std::time::Duration;
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 /// A set of signals as the kernel has it: bit n - 1 for signal n.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ impl Mask {
     }
 }
 
-/// Blocks every signal that can be blocked: what is sent from now on waits for [`wait`].
+/// Blocks every signal that can be blocked: what is sent from now on waits for [`take`].
 pub(crate) fn hold_all() -> nix::Result<Mask> {
     Mask(!0).apply(libc::SIG_SETMASK)
 }
@@ -65,21 +65,27 @@ impl Arrived {
     }
 }
 
-/// Takes one of the blocked signals, real-time ones in the order in which they were sent. None where
-/// the time is over, or something else interrupted.
-pub(crate) fn wait(timeout: Option<Duration>) -> Option<Arrived> {
+/// A descriptor that can be read while a blocked signal waits to be taken: signalfd(2).
+pub(crate) fn arrivals() -> nix::Result<OwnedFd> {
     let all = Mask(!0);
-    let timeout = timeout.map(|timeout| libc::timespec {
-        tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
-    });
-    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the call reads a mask of the size that it is told.
+    let fd = unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const all.0, size_of::<u64>(), libc::SFD_CLOEXEC) };
+    let fd = RawFd::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Takes one of the blocked signals, real-time ones in the order in which they were sent. None where none
+/// is left. (What the descriptor above gives lacks parts that a signal is passed on with.)
+pub(crate) fn take() -> Option<Arrived> {
+    let all = Mask(!0);
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let mut arrived = MaybeUninit::<libc::siginfo_t>::zeroed();
     // SAFETY: the pointers lead to a mask of the size that the call is told, to what it fills, which
-    // may hold any bytes, and to a time or nowhere.
+    // may hold any bytes, and to a time.
     unsafe {
-        let size = size_of::<u64>();
-        let signal = libc::syscall(libc::SYS_rt_sigtimedwait, &raw const all.0, arrived.as_mut_ptr(), timeout, size);
+        let (call, size) = (libc::SYS_rt_sigtimedwait, size_of::<u64>());
+        let signal = libc::syscall(call, &raw const all.0, arrived.as_mut_ptr(), &raw const at_once, size);
         (signal > 0).then(|| Arrived(arrived.assume_init()))
     }
 }

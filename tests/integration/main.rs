@@ -26,6 +26,7 @@ mod leaks;
 #[cfg(feature = "local")]
 mod local;
 mod look;
+mod notify;
 mod online;
 mod pod;
 mod properties;
