@@ -27,6 +27,11 @@ impl World {
         let name = format!("world-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&directory).unwrap();
+        Self::at(directory)
+    }
+
+    /// Takes this directory over.
+    pub(crate) fn at(directory: PathBuf) -> Self {
         Self { directory }
     }
 

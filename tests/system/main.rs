@@ -1,5 +1,5 @@
 //! Tests that need root, something installed or the release binary: the launch as the kernel sees it,
-//! namespaces, signals, the stock `age` tool on our store, and the
+//! namespaces, signals, the stock `age` tool on our store, applications with their secrets, and the
 //! official clients of remote stores on the doubles of these. `tests/setup` installs what it needs.
 //!
 //! A test whose tool or right is missing fails and says which; none is skipped. Mounts are made in
@@ -15,6 +15,7 @@ mod doubles;
 mod harness;
 
 mod age;
+mod applications;
 mod clients;
 mod container;
 mod hosts;
