@@ -192,6 +192,10 @@ impl Reader<'_> {
         for (key, node) in members {
             match &*key.name {
                 "as" if may_be_descriptor => descriptor |= self.is_descriptor(&place, node, "env"),
+                "as" => self.complain(
+                    &place.at(key.at),
+                    "\"as\" says how the command gets a value: write it in `environment_variables` or `files`",
+                ),
                 _ => self.text_member(&place, &key, node, &mut text, &["value", "literal", "get_secret", "as"]),
             }
         }

@@ -33,6 +33,12 @@ fn every_mistake_is_reported_at_once_with_line_and_column() {
 }
 
 #[test]
+fn as_in_the_map_is_told_where_it_belongs() {
+    let config = r#"{"secret_map": {"A": {"value": "x", "as": "fd"}}}"#;
+    refused(config, &["secret_map.A (c.json:1:37): \"as\" says", "`environment_variables` or `files`"]);
+}
+
+#[test]
 fn texts_that_are_no_configuration_are_refused() {
     refused("", &["c.json:1:1", "not valid JSON"]);
     refused("{\"a\": }", &["c.json:1:7", "not valid JSON"]);
