@@ -40,6 +40,17 @@ fn waiting(world: &World) -> (Running, PathBuf) {
 }
 
 #[test]
+fn an_identity_that_all_may_read_is_fine_where_it_is_mounted_by_itself() {
+    let world = World::with_store();
+    world.add("n", "value");
+    fs::rename(world.path(IDENTITY), world.path("a key")).unwrap();
+    world.mode("a key", 0o444);
+    let script = "mount --bind 'a key' 'a key'; exec \"$PROGRAM\" -e 'V=$<secret:n>' -- printenv V";
+    let done = privately(&world, script).env("INJECT_IDENTITY_FILE", "a key").done();
+    assert_eq!(done.quiet().text(), "value\n");
+}
+
+#[test]
 fn files_are_seen_by_the_command_and_by_nobody_outside() {
     need_root();
     let world = World::new();

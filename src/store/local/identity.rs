@@ -9,8 +9,9 @@ use age::x25519::{Identity, Recipient};
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use nix::sys::statvfs::FsFlags;
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -159,7 +160,7 @@ fn read(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let metadata = file.metadata().map_err(|error| unavailable(path, "read", &error))?;
     if metadata.is_file() && metadata.mode() & 0o077 != 0 {
         let system = fstatfs(&file).map_err(|error| unavailable(path, "read", &error.into()))?;
-        if is_disk(system.filesystem_type(), system.flags()) {
+        if is_disk(system.filesystem_type(), system.flags()) && !is_mounted(path) {
             return Err(StoreError::Settings(format!(
                 "the identity file {0} can be read by others (mode {1:04o}); run `chmod 600 {0}`",
                 path.display(),
@@ -181,11 +182,33 @@ fn read(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     Ok(text)
 }
 
-/// Docker, podman, Kubernetes and systemd deliver secrets readable to all in memory or on a mount
-/// that nobody can write; such a file's mode says nothing.
+/// Docker, Kubernetes and systemd deliver secrets readable to all in memory or on a mount that nobody
+/// can write; such a file's mode says nothing.
 fn is_disk(kind: FsType, flags: FsFlags) -> bool {
     // The type's width differs between C libraries; the number has 32 bits.
     kind != TMPFS_MAGIC && kind.0 as u32 != RAMFS_MAGIC && !flags.contains(FsFlags::ST_RDONLY)
+}
+
+/// Whether the file is a mount by itself. Podman delivers secrets so, readable to all in the container,
+/// from a directory on the host's disk that is root's alone.
+fn is_mounted(path: &Path) -> bool {
+    let (Ok(path), Ok(mounts)) = (path.canonicalize(), fs::read("/proc/self/mountinfo")) else { return false };
+    mounts.split(|&byte| byte == b'\n').any(|line| {
+        let point = line.split(|&byte| byte == b' ').nth(4);
+        point.is_some_and(|point| unescaped(point) == path.as_os_str().as_bytes())
+    })
+}
+
+/// proc_pid_mounts(5): what would end a field is written as three octal digits behind a backslash.
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut parts = field.split(|&byte| byte == b'\\');
+    let mut text = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at(part.len().min(3));
+        text.push(digits.iter().fold(0, |byte: u8, digit| byte << 3 | digit & 7));
+        text.extend(rest);
+    }
+    text
 }
 
 /// age's format: one key per line, `#` begins a comment.
@@ -321,6 +344,13 @@ mod tests {
         }
         let half = &key()[..60];
         assert!(!parse(half.as_bytes(), &Origin::Variable("K".into())).err().unwrap().to_string().contains(half));
+    }
+
+    #[test]
+    fn a_mount_is_known_by_its_place_however_that_is_written() {
+        assert_eq!(unescaped(br"/a\040b\134\011c\012"), b"/a b\\\tc\n");
+        assert_eq!(unescaped(b"/run/secrets/inject_identity"), b"/run/secrets/inject_identity");
+        assert!(is_mounted(Path::new("/proc/../proc")) && !is_mounted(Path::new("/proc/version")));
     }
 
     #[test]
