@@ -15,7 +15,7 @@ fn as_init(world: &World, arguments: &[&str]) -> Inject {
 }
 
 /// PID 1 as it is seen from here: the child of unshare(1).
-fn first(unshare: &Running) -> Pid {
+pub(crate) fn first(unshare: &Running) -> Pid {
     let children = format!("/proc/{0}/task/{0}/children", unshare.pid());
     let mut first = None;
     eventually("there is a PID 1", || {

@@ -1,5 +1,5 @@
 //! Tests that need root, something installed or the release binary: the launch as the kernel sees it,
-//! namespaces, signals, the stock `age` tool on our store, applications with their secrets, and the
+//! namespaces, signals, containers, the stock `age` tool on our store, applications with their secrets, and the
 //! official clients of remote stores on the doubles of these. `tests/setup` installs what it needs.
 //!
 //! A test whose tool or right is missing fails and says which; none is skipped. Mounts are made in
@@ -7,6 +7,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[path = "../integration/canary.rs"]
+#[allow(dead_code, reason = "it is shared with the tests beside it, which need more of it")]
+mod canary;
 #[path = "../doubles/mod.rs"]
 #[allow(dead_code, reason = "it is shared with the tests beside it, which need more of it")]
 mod doubles;
@@ -21,6 +24,7 @@ mod container;
 mod hosts;
 mod init;
 mod mounts;
+mod podman;
 mod privileges;
 mod signals;
 mod syscalls;
