@@ -23,6 +23,7 @@ mod clients;
 mod container;
 mod hosts;
 mod init;
+mod inits;
 mod mounts;
 mod podman;
 mod privileges;
