@@ -236,6 +236,9 @@ With `INJECT_WRITE_TABLE=1` in its environment it writes this file anew. The mar
 PID 1 of a PID namespace, as a shell's job on a terminal, as a subreaper without one. ✓ it does so, ✗ it does not,
 – it has no option for it, · it does not apply.
 
+`inject` can take on orphans anywhere, so it has nothing to warn of; it does so silently, and leaves alone what
+outlives its command.
+
 ";
 
 fn table(cases: &[Case], verdicts: &[Verdict]) -> String {
@@ -338,7 +341,6 @@ enum End {
 
 /// A launch that runs. Processes have their numbers inside, where not said otherwise.
 struct Started {
-    // Ended before the world is removed.
     unshare: RefCell<Running>,
     first: OnceCell<Pid>,
     world: World,
@@ -409,10 +411,8 @@ impl Started {
 
     /// PID 1 as it is seen from outside, unless it has ended.
     fn first(&self) -> Option<Pid> {
-        let unshare = self.unshare.borrow().pid();
-        let found = || fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).ok()?.trim().parse().ok();
         let first = self.wait("there is a PID 1", || {
-            let first = self.first.get().copied().or_else(|| found().map(Pid::from_raw));
+            let first = self.first.get().copied().or_else(|| children(self.unshare.borrow().pid()).pop());
             (first.is_some() || self.unshare.borrow_mut().0.try_wait().unwrap().is_some()).then_some(first)
         })?;
         Some(*self.first.get_or_init(|| first))
@@ -435,8 +435,7 @@ impl Started {
             let mut all: Vec<_> = self.first().into_iter().collect();
             let mut seen = 0;
             while let Some(pid) = all.get(seen) {
-                let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-                all.extend(children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw));
+                all.extend(children(*pid));
                 seen += 1;
             }
             let found = all.into_iter().find(is_it);
@@ -529,6 +528,23 @@ impl Started {
             })
         })
     }
+}
+
+impl Drop for Started {
+    /// PID 1 first, so that unshare(1) reaps it and nobody is left to write into the world.
+    fn drop(&mut self) {
+        let unshare = &mut self.unshare.get_mut().0;
+        let (number, begun) = (Pid::from_raw(unshare.id().cast_signed()), Instant::now());
+        while matches!(unshare.try_wait(), Ok(None)) && begun.elapsed() < Duration::from_secs(10) {
+            children(number).into_iter().for_each(|first| send(first, libc::SIGKILL));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn children(parent: Pid) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+    children.split_whitespace().map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
 }
 
 #[allow(unsafe_code)]

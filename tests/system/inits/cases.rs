@@ -22,12 +22,14 @@ pub(super) fn all() -> Vec<Case> {
         case("passes signals on to the command", &WAYS, Nothing, |stage| {
             passes(stage, &[1, 2, 3, 10, 12, 13, 14, 15, 16, 18, 23, 24, 25, 26, 27, 28, 29], LAST)
         }),
-        case("those that tell of a fault, too", &WAYS, Nothing, |stage| passes(stage, &[4, 5, 6, 7, 8, 11, 31], LAST)),
-        case("real-time ones, too", &WAYS, Nothing, |stage| passes(stage, &[34, 35, 50, 62], 63)),
-        case("TSTP, TTIN and TTOU to a command that handles them", &WAYS, Single, |stage| {
+        case("passes on those that tell of a fault: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS", &WAYS, Nothing, |stage| {
+            passes(stage, &[4, 5, 6, 7, 8, 11, 31], LAST)
+        }),
+        case("passes on real-time ones", &WAYS, Nothing, |stage| passes(stage, &[34, 35, 50, 62], 63)),
+        case("passes on TSTP, TTIN and TTOU to a command that handles them", &WAYS, Single, |stage| {
             [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].iter().all(|&signal| tells_instead(stage, signal, signal))
         }),
-        case("a signal that was sent before it began", &WAYS, Nothing, |stage| {
+        case("passes on one that was sent before it began", &WAYS, Nothing, |stage| {
             let script = "grep ^SigBlk /proc/$$/status >mask; exec \"$LISTENER\" 64 >said";
             let started = stage.start(&["pending=12"], &[], &["bash", "-c", script]);
             started.wait("it begins", || (!started.text("mask").is_empty() || started.end().is_some()).then_some(()));
@@ -43,65 +45,62 @@ pub(super) fn all() -> Vec<Case> {
         case("TSTP stops a command that does nothing about it, and CONT continues it", &WAYS, Nothing, |stage| {
             stops_and_goes_on(stage, libc::SIGTSTP)
         }),
-        case("TTIN and TTOU, likewise", &WAYS, Nothing, |stage| {
+        case("TTIN and TTOU stop such a command, and CONT continues it", &WAYS, Nothing, |stage| {
             stops_and_goes_on(stage, libc::SIGTTIN) && stops_and_goes_on(stage, libc::SIGTTOU)
         }),
-        case("TSTP stops it together with the command, and CONT continues both", &[Job], Nothing, |stage| {
+        case("TSTP stops it together with its command, and CONT continues both", &[Job], Nothing, |stage| {
             stops_too(stage, libc::SIGTSTP)
         }),
-        case("TTIN and TTOU, likewise, of a job", &[Job], Nothing, |stage| {
+        case("TTIN and TTOU stop it together with its command, and CONT continues both", &[Job], Nothing, |stage| {
             stops_too(stage, libc::SIGTTIN) && stops_too(stage, libc::SIGTTOU)
         }),
-        case("a signal goes to the command alone", &WAYS, Single, |stage| !reaches_group(stage)),
-        case("with an option, to the command's process group", &WAYS, Group, reaches_group),
-        case("with a variable, likewise", &WAYS, GroupByVariable, reaches_group),
+        case("a signal goes to the command alone, where that is wanted", &WAYS, Single, |stage| !reaches_group(stage)),
+        case("a signal goes to the command's process group, where that is wanted", &WAYS, Group, reaches_group),
+        case("a variable asks for that, too", &WAYS, GroupByVariable, reaches_group),
         case("a signal is passed on as another one", &WAYS, Rewrite(&["15:3"]), |stage| {
             becomes(stage, &[15, 1], &[3, 1])
         }),
-        case("two are exchanged", &WAYS, Rewrite(&["15:2", "2:15", "3:3"]), |stage| {
+        case("two signals are exchanged", &WAYS, Rewrite(&["15:2", "2:15", "3:3"]), |stage| {
             becomes(stage, &[15, 2, 3], &[2, 15, 3])
         }),
-        case(
-            "the lowest and the highest of the classic ones are exchanged",
-            &WAYS,
-            Rewrite(&["1:31", "31:1"]),
-            |stage| becomes(stage, &[1, 31], &[31, 1]),
-        ),
+        case("the lowest and the highest classic signal are exchanged", &WAYS, Rewrite(&["1:31", "31:1"]), |stage| {
+            becomes(stage, &[1, 31], &[31, 1])
+        }),
         case("a signal is dropped", &WAYS, Rewrite(&["2:0", "28:0", "15:3"]), |stage| {
             becomes(stage, &[2, 15, 28, 1], &[3, 1])
         }),
         case("TSTP is passed on as another one", &WAYS, Rewrite(&["20:1"]), |stage| {
             tells_instead(stage, libc::SIGTSTP, 1)
         }),
-        case("a rewrite that is none is refused", &WAYS, Rewrite(&["herp:derp"]), refuses),
+        case("a rewrite of no signals is refused", &WAYS, Rewrite(&["herp:derp"]), refuses),
         case("half a rewrite is refused", &WAYS, Rewrite(&["15"]), refuses),
         case("takes on orphans and reaps them", &WAYS, Adopt, |stage| reaps(stage).is_some()),
-        case("tells of each one it reaps, with an option", BARE, TellReaped, |stage| {
+        case("tells of an orphan that it reaps, with an option", BARE, TellReaped, |stage| {
             let Some((started, orphan)) = reaps(stage) else { return false };
             started.wait("it tells", || started.errors().contains(&orphan.to_string()).then_some(true))
         }),
-        case("warns where it could not take them on", &[Job], WarnOfOrphans, |stage| {
+        case("warns where it cannot take on orphans", &[Job], WarnOfOrphans, |stage| {
             let started = stage.sh("exit 3");
             started.status() == 3 && started.errors().contains("reap")
         }),
         case("the command's status is its own", &WAYS, Nothing, |stage| {
             [0, 1, 64, 127, 255].into_iter().all(|status| stage.sh(&format!("exit {status}")).status() == status)
         }),
-        case("a command that a signal ends is told from it: 128 and the signal", &WAYS, Nothing, |stage| {
+        case("where a signal ended the command, a shell sees 128 and the signal", &WAYS, Nothing, |stage| {
             [1, 3, 9, 11, 15].into_iter().all(|signal| stage.sh(&kill(signal)).status() == 128 + signal)
         }),
-        case("it ends by that signal itself, for those who look closer", BELOW, Nothing, |stage| {
+        case("where a signal ended the command, it ends by that signal itself", BELOW, Nothing, |stage| {
             let started = stage.sh(&kill(15));
             started.wait("it ends", || started.end()) == End::Killed(15)
         }),
-        case("a status is mapped to 0, others are not", &WAYS, Map, |stage| {
+        case("a status is mapped to 0, and others are not", &WAYS, Map, |stage| {
             stage.sh("exit 143").status() == 0 && stage.sh(&kill(15)).status() == 0 && stage.sh("exit 3").status() == 3
         }),
         case("the status is right though orphans end with the command", &WAYS, Adopt, |stage| {
             let orphans = "for n in 1 2 3 4 5 6 7 8; do (sleep 1000 & echo $! >>pids); done";
             stage.sh(&format!("{orphans}; kill -9 $(cat pids); exit 5")).status() == 5
         }),
-        case("and though the launch came with CHLD ignored", &WAYS, Nothing, |stage| {
+        case("the status is right though it was started with CHLD ignored", &WAYS, Nothing, |stage| {
             let started = stage.start(&["ignore=17"], &[], &["sh", "-c", "echo $$ >said; exit 7"]);
             let command: c_int = started.written("said").trim().parse().unwrap();
             started.wait("the command ends", || match started.end() {
@@ -152,7 +151,7 @@ pub(super) fn all() -> Vec<Case> {
             started.status() == 0
                 && started.text("said").trim() == started.world.path("").to_str().unwrap().trim_end_matches('/')
         }),
-        case("it stays in none itself", &WAYS, Nothing, |stage| {
+        case("it leaves that directory itself", &WAYS, Nothing, |stage| {
             let started = stage.listening();
             started.rests();
             read_link(&started, "cwd").unwrap() == Path::new("/")
@@ -183,9 +182,14 @@ pub(super) fn all() -> Vec<Case> {
             let [command, group, _] = stage.listening().named("said");
             command == group
         }),
-        case("which the terminal's foreground goes to", &[Job], Nothing, |stage| has_terminal(&stage.listening())),
-        case("and where it leads the session itself", &[Job], Nothing, |stage| {
-            has_terminal(&stage.listening_with(&["leader"]))
+        case("the command's group is the foreground of the terminal", &[Job], Nothing, |stage| {
+            has_terminal(&stage.listening())
+        }),
+        case("the same where it leads the session itself, with no signal of the hand-over", &[Job], Nothing, |stage| {
+            let started = stage.listening_with(&["leader"]);
+            started.rests();
+            started.send(LAST);
+            has_terminal(&started) && started.tells(LAST, 1) && started.told("said") == [LAST]
         }),
         case("the command reads the terminal and writes to it", &[Job], Nothing, |stage| {
             let started = stage.sh("stty -echo; echo begun; tac; exit 6");
@@ -200,7 +204,7 @@ pub(super) fn all() -> Vec<Case> {
             started.screen.as_ref().unwrap().types("\x03");
             reaches_once(&started, libc::SIGINT)
         }),
-        case("a new size of the terminal, likewise", &[Job], Nothing, |stage| {
+        case("a new size of the terminal reaches the command once", &[Job], Nothing, |stage| {
             let started = stage.listening();
             started.screen.as_ref().unwrap().resize();
             reaches_once(&started, libc::SIGWINCH)
