@@ -27,7 +27,7 @@ use directory::{Private, is_in_memory, places};
 use namespace::{Limits, MOUNT_POINT};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
-use nix::sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat, stat, umask};
+use nix::sys::stat::{Mode, fstat, fstatat, mkdirat, stat, umask};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, getegid, geteuid, symlinkat, unlinkat};
 use path::{Spot, survey};
 use std::fmt;
@@ -254,7 +254,9 @@ impl Root {
         if let Self::Mounted { path, .. } = &self {
             // Covers the tmpfs with its own part that the command is to see.
             namespace::bind(&path.join(FILES), path).map_err(|error| FileError::system("mount", path, error))?;
-            for (path, file) in &files {
+            // Only another target could cover one of ours; without absolute ones the first stands for all.
+            let in_question = if targets.iter().any(|target| target.path.is_absolute()) { files.len() } else { 1 };
+            for (path, file) in files.iter().take(in_question) {
                 if !is_at(file, path).map_err(|error| FileError::system("look at", path, error))? {
                     return Err(FileError::Covered { path: path.clone() });
                 }
@@ -280,15 +282,15 @@ impl Root {
             Self::Mounted { path: root, .. } => {
                 let file = self.create(&source, target, mode)?;
                 if !matches!(spot, Ok(Spot::File)) {
-                    create(&parent, Path::new(name))?;
+                    create(&parent, Path::new(name), Mode::S_IRUSR | Mode::S_IWUSR)?;
                 }
                 namespace::bind(&root.join(source), path)?;
                 Ok(file)
             }
             Self::Private(directory) if is_in_memory(&parent) => {
-                let file = create(&parent, Path::new(name))?;
+                let file = create(&parent, Path::new(name), target.mode())?;
                 directory.record(path, &fstat(&file)?)?;
-                target.finish(&file)?;
+                give(&file, target.owner)?;
                 Ok(file)
             }
             Self::Private(directory) => {
@@ -310,17 +312,18 @@ impl Root {
                 Err(error) => return Err(error),
             }
         }
-        let file = create(self.fd(), path)?;
-        target.finish(&file)?;
+        let file = create(self.fd(), path, target.mode())?;
+        // On a tmpfs of our own no directory hands its group on, so what nobody is to own is ours.
+        if target.owner.is_some() || matches!(self, Self::Private(_)) {
+            give(&file, target.owner)?;
+        }
         Ok(file)
     }
 }
 
 impl FileTarget {
-    /// The mode first: the file may be somebody else's then.
-    fn finish(&self, file: &File) -> nix::Result<()> {
-        fchmod(file, Mode::from_bits_truncate(self.mode))?;
-        give(file, self.owner)
+    fn mode(&self) -> Mode {
+        Mode::from_bits_truncate(self.mode)
     }
 }
 
@@ -330,9 +333,10 @@ fn give(file: impl AsFd, owner: Option<Owner>) -> nix::Result<()> {
     fchown(file, Some(user), Some(group))
 }
 
-fn create(parent: impl AsFd, path: &Path) -> nix::Result<File> {
+/// With exactly this mode, since there is no umask now.
+fn create(parent: impl AsFd, path: &Path, mode: Mode) -> nix::Result<File> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    openat(parent, path, flags, Mode::S_IRUSR | Mode::S_IWUSR).map(File::from)
+    openat(parent, path, flags, mode).map(File::from)
 }
 
 /// Whether a path leads to this file.
