@@ -29,6 +29,7 @@ mod podman;
 mod privileges;
 mod signals;
 mod syscalls;
+mod systemd;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
