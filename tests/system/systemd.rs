@@ -300,6 +300,18 @@ fn neither_the_journal_nor_the_manager_tells_a_secret() {
 }
 
 #[test]
+fn the_journal_names_the_application_where_the_unit_says_so() {
+    let booted = booted();
+    let journal = booted.text("journal");
+    let said = "MESSAGE=app: password ";
+    for unit in ["_SYSTEMD_UNIT=app.service", "_SYSTEMD_UNIT=existing.service"] {
+        let of_unit = |entry: &&str| entry.contains(said) && entry.lines().any(|line| line == unit);
+        let entry = journal.split("\n\n").find(of_unit).unwrap_or_else(|| panic!("no entry of {unit}"));
+        assert!(entry.lines().any(|line| line == "SYSLOG_IDENTIFIER=app"), "{entry}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_in_the_journal_and_the_unit_failed_with_125() {
     let booted = booted();
     for (unit, pieces) in [
