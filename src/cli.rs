@@ -1,5 +1,7 @@
 //! What was typed, and what stands in for it in `INJECT_…` variables. Nothing else knows clap.
 
+mod generated;
+
 use crate::diag::{Diag, Format};
 use crate::environ::Environ;
 use crate::failure::{Code, Failure, Stop};
@@ -12,7 +14,7 @@ use crate::spec::{Inputs, parse_mode};
 use clap::builder::{OsStringValueParser, PossibleValuesParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
@@ -35,7 +37,7 @@ pub(crate) enum Verb {
 
 /// What ended the reading of the command line.
 pub(crate) enum Early {
-    /// Help or version, for standard output.
+    /// Help, version, the manual or completions, for standard output.
     Text(String),
     Usage(Stop),
 }
@@ -84,6 +86,11 @@ fn plain(arguments: &[&'static CStr]) -> Option<Cli> {
 fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli, Early> {
     let arguments = arguments.iter().map(|argument| OsStr::from_bytes(argument.to_bytes()));
     let typed = command().try_get_matches_from(arguments).map_err(usage)?;
+    match typed.subcommand() {
+        Some(("man", _)) => return Err(Early::Text(generated::MANUAL.to_owned())),
+        Some(("completions", given)) => return Err(Early::Text(completions(given).to_owned())),
+        _ => {}
+    }
     let from_variables = variables(environ)?;
     let sub = typed.subcommand();
     let matches = Matches { typed: &typed, sub: sub.map(|(_, matches)| matches), variables: from_variables.as_ref() };
@@ -164,6 +171,12 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         needs_command: matches!(verb, Verb::Launch),
     };
     Ok(Cli { verb, inputs, options, diag })
+}
+
+fn completions(given: &ArgMatches) -> &'static str {
+    let shell = given.get_one::<String>("shell");
+    let of = |(name, _): &&(&str, &str)| shell.is_some_and(|shell| shell == name);
+    generated::COMPLETIONS.iter().find(of).map_or("", |(_, script)| script)
 }
 
 const SIGNAL: &str = "a signal: a name such as TERM or RTMIN+3, or a number from 1 to 64";
@@ -374,6 +387,11 @@ fn command() -> Command {
                     .help("End with 125 when something is amiss"),
             )
         }))
+        .subcommand(Command::new("completions").about("Print a shell's completions").defer(|verb| {
+            let shells = PossibleValuesParser::new(generated::COMPLETIONS.map(|(name, _)| name));
+            verb.arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(shells).help("Which shell"))
+        }))
+        .subcommand(Command::new("man").about("Print the manual page, for `man -l -`"))
 }
 
 fn command_words() -> Arg {
@@ -383,6 +401,7 @@ fn command_words() -> Arg {
         .last(true)
         .num_args(0..)
         .value_parser(OsStringValueParser::new())
+        .value_hint(ValueHint::CommandWithArguments)
 }
 
 fn json() -> Arg {
@@ -437,7 +456,7 @@ fn launch_options() -> Vec<Arg> {
         one("user", "USER[:GROUP]", "Who the command is to be; names of /etc/passwd and /etc/group, or numbers"),
         flag("no-new-privs", "No program that the command starts gains privileges"),
         many("caps", "drop=CAP[,CAP…]", "Capabilities that the command is not to have, nor to gain; drop=all"),
-        one("chdir", "DIR", "Where the command starts").value_parser(os()),
+        one("chdir", "DIR", "Where the command starts").value_parser(os()).value_hint(ValueHint::DirPath),
         one("umask", "MODE", "The command's umask, octal"),
         one("timeout", "DURATION", "One deadline for all of resolving [default: 30s]"),
         one("retries", "N", "How often a request to a remote store is made again [default: 3]"),

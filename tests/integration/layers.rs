@@ -31,9 +31,10 @@ const ORDER: [&str; 23] = [
 ];
 
 /// A package and the files that may name it.
-const HOMES: [(&str, &[&str]); 23] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("caps", &["plan/privileges.rs", "launch/privileges.rs", "report/doctor.rs"]),
     ("clap", &["cli.rs", "manage/cli.rs"]),
+    ("clap_complete", &[]),
     ("serde_json", &["spec/", "store/", "report", "manage/", "diag.rs", "filter.rs", "template.rs", "tapis"]),
     ("regex", &["tapis", "report"]),
     ("age", &["store/local/", "manage/"]),

@@ -17,6 +17,7 @@ mod conformance;
 mod environment;
 mod faults;
 mod files;
+mod generated;
 mod hostile;
 mod juju;
 mod launch;
