@@ -12,20 +12,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// A script of `packaging`, as anybody would run it.
+pub(crate) fn packaging(script: &str) -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(script));
+    // What cargo says to a test about its package would be said to a build, which then did ring's anew.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// Built once for all tests that want it, by the script that packages it.
 pub(crate) fn release_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/static/build");
-        let mut build = Command::new(script);
-        // What cargo says to a test about its package would be said to a build, which then did ring's anew.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
-                build.env_remove(name);
-            }
-        }
-        let built = build.output().unwrap();
+        let built = packaging("static/build").output().unwrap();
         let told = String::from_utf8_lossy(&built.stderr);
         assert!(built.status.success(), "the release binary cannot be built (gcc, libc6-dev, binutils?): {told}");
         PathBuf::from(String::from_utf8(built.stdout).unwrap().trim())

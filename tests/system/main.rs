@@ -25,6 +25,7 @@ mod hosts;
 mod init;
 mod inits;
 mod mounts;
+mod packages;
 mod podman;
 mod privileges;
 mod signals;
