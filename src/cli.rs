@@ -31,7 +31,7 @@ pub(crate) enum Verb {
     Check { online: bool, json: bool },
     Plan { json: bool },
     Stores { json: bool },
-    Doctor { json: bool, strict: bool },
+    Doctor { json: bool, strict: bool, pid: Option<String> },
     Secret(manage::Verb),
 }
 
@@ -104,7 +104,7 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
             Some(verb) => Verb::Secret(verb),
             None => return Err(Failure::new(Code::Config, "", "`inject secret --help` shows the verbs").into()),
         },
-        Some((_, _)) => Verb::Doctor { json: json(), strict: matches.flag("strict") },
+        Some((_, _)) => Verb::Doctor { json: json(), strict: matches.flag("strict"), pid: matches.text("pid") },
     };
     let diag = Diag {
         format: if matches.text("log-format").as_deref() == Some("json") { Format::Json } else { Format::Text },
@@ -379,14 +379,16 @@ fn command() -> Command {
             let options = launch_options().into_iter().filter(|option| meant.contains(&option.get_id().as_str()));
             manage::cli::define(verb).args(options.map(|option| option.global(true)))
         }))
-        .subcommand(Command::new("doctor").about("What this machine allows, and what it means").defer(|verb| {
-            verb.args(launch_options()).arg(json()).arg(
-                Arg::new("strict")
-                    .long("strict")
-                    .action(ArgAction::SetTrue)
-                    .help("End with 125 when something is amiss"),
-            )
-        }))
+        .subcommand(Command::new("doctor").about("What this machine allows, what it means, and what to do").defer(
+            |verb| {
+                let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue);
+                let pid = Arg::new("pid").long("pid").value_name("N");
+                verb.args(launch_options()).arg(json()).args([
+                    strict.help("End with 125 when something is amiss"),
+                    pid.help("Who could read what this process holds, in place of what the machine allows"),
+                ])
+            },
+        ))
         .subcommand(Command::new("completions").about("Print a shell's completions").defer(|verb| {
             let shells = PossibleValuesParser::new(generated::COMPLETIONS.map(|(name, _)| name));
             verb.arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(shells).help("Which shell"))

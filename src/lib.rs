@@ -86,7 +86,8 @@ pub fn run(given: Given) -> u8 {
         Verb::Check { online, json } => check(cli, &environ, online, json),
         Verb::Plan { json } => show_plan(cli, &environ, json),
         Verb::Stores { json } => show_stores(&cli, &environ, json),
-        Verb::Doctor { json, strict } => doctor(&environ, json, strict),
+        Verb::Doctor { json, strict, pid: None } => doctor(&cli, &environ, json, strict),
+        Verb::Doctor { json, strict, pid: Some(pid) } => examine_process(&pid, json, strict),
         Verb::Secret(verb) => manage(&cli.inputs, &cli.options, verb, &environ),
     };
     done.unwrap_or_else(|stop| {
@@ -209,10 +210,18 @@ fn show_stores(cli: &cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop
     stop.map_or(Ok(status), Err)
 }
 
-fn doctor(environ: &Environ, json: bool, strict: bool) -> Result<u8, Stop> {
-    let findings = report::doctor::examine(environ);
+fn doctor(cli: &cli::Cli, environ: &Environ, json: bool, strict: bool) -> Result<u8, Stop> {
+    let spec = spec::Spec::load(&cli.inputs, environ);
+    let spec = spec.as_ref().map_err(Vec::as_slice);
+    let findings = report::doctor::examine(spec, &cli.options, environ);
     let status = if strict && !report::doctor::all_good(&findings) { failure::OURS } else { 0 };
     Ok(printed_with(&report::doctor::report(&findings, json), status))
+}
+
+fn examine_process(pid: &str, json: bool, strict: bool) -> Result<u8, Stop> {
+    let examined = report::doctor::Examined::of(pid)?;
+    let status = if strict && !examined.all_good() { failure::OURS } else { 0 };
+    Ok(printed_with(&examined.report(json), status))
 }
 
 fn manage(inputs: &spec::Inputs, options: &plan::Options, verb: manage::Verb, environ: &Environ) -> Result<u8, Stop> {

@@ -32,7 +32,7 @@ const ORDER: [&str; 23] = [
 
 /// A package and the files that may name it.
 const HOMES: [(&str, &[&str]); 24] = [
-    ("caps", &["plan/privileges.rs", "launch/privileges.rs", "report/doctor.rs"]),
+    ("caps", &["plan/privileges.rs", "launch/privileges.rs", "report/doctor/"]),
     ("clap", &["cli.rs", "manage/cli.rs"]),
     ("clap_complete", &[]),
     ("serde_json", &["spec/", "store/", "report", "manage/", "diag.rs", "filter.rs", "template.rs", "tapis"]),

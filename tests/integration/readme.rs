@@ -76,7 +76,7 @@ fn the_tour_does_what_it_shows() {
 #[test]
 fn every_option_of_the_readme_exists() {
     let world = World::new();
-    let help = ["", "check", "secret init", "secret add"].map(|verb| {
+    let help = ["", "check", "doctor", "secret init", "secret add"].map(|verb| {
         let arguments = verb.split_whitespace().chain(["--help"]);
         String::from_utf8(world.inject(arguments).done().quiet().out).unwrap()
     });

@@ -21,6 +21,7 @@ mod age;
 mod applications;
 mod clients;
 mod container;
+mod doctor;
 mod hosts;
 mod init;
 mod inits;

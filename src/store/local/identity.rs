@@ -6,10 +6,11 @@
 use crate::environ::Environ;
 use crate::store::{Credential, Settings, StoreError};
 use age::x25519::{Identity, Recipient};
-use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
+use nix::sys::statfs::{FsType, Statfs, TMPFS_MAGIC, fstatfs, statfs};
 use nix::sys::statvfs::FsFlags;
+use nix::unistd::{AccessFlags, eaccess};
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -28,7 +29,7 @@ pub(super) struct Identities {
 
 /// Where keys came from, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(crate) enum Origin {
     Variable(String),
     File(PathBuf),
 }
@@ -59,6 +60,43 @@ pub(super) fn find(settings: &Settings, environ: &Environ) -> Result<Identities,
             looked.join(", ")
         ))
     })
+}
+
+/// Where a launch takes its identity from, found without reading it.
+pub(crate) enum Source {
+    /// No place has one: those that were looked at.
+    Nowhere(Vec<Origin>),
+    Variable(String),
+    File {
+        path: PathBuf,
+        owner: u32,
+        mode: u32,
+        /// Others may read it, so that a launch refuses it.
+        exposed: bool,
+    },
+}
+
+/// The first place that has an identity, by the rules of [`find`].
+pub(crate) fn source(settings: &Settings, environ: &Environ) -> Result<Source, StoreError> {
+    let places = places(settings, environ)?;
+    for place in &places {
+        let path = match place {
+            Place::Variable(name) if environ.get(name).is_none() => return Err(unset(name)),
+            Place::Variable(name) => return Ok(Source::Variable(name.clone())),
+            Place::Named(path) | Place::Likely(path) => path,
+        };
+        let found = path.metadata().and_then(|metadata| Ok((eaccess(path, AccessFlags::R_OK)?, metadata)));
+        let metadata = match found {
+            Ok(((), metadata)) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound && matches!(place, Place::Likely(_)) => continue,
+            Err(error) => return Err(unavailable(path, "opened", &error)),
+        };
+        let exposed = is_exposed(path, &metadata, || statfs(path));
+        let exposed = exposed.map_err(|error| unavailable(path, "read", &error.into()))?;
+        let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+        return Ok(Source::File { path: path.clone(), owner, mode, exposed });
+    }
+    Ok(Source::Nowhere(places.iter().map(Place::origin).collect()))
 }
 
 /// The identity of the first place that has one; where none has, a new one in the file that was
@@ -135,9 +173,7 @@ fn first(places: &[Place], environ: &Environ) -> Result<Option<Identities>, Stor
         let origin = place.origin();
         let keys = match place {
             Place::Variable(name) => {
-                let text = environ.get(name).ok_or_else(|| {
-                    StoreError::Settings(format!("the identity is the variable {name}, and it is not set"))
-                })?;
+                let text = environ.get(name).ok_or_else(|| unset(name))?;
                 parse(text, &origin)?
             }
             Place::Named(path) | Place::Likely(path) => match File::open(path) {
@@ -151,6 +187,10 @@ fn first(places: &[Place], environ: &Environ) -> Result<Option<Identities>, Stor
     Ok(None)
 }
 
+fn unset(name: &str) -> StoreError {
+    StoreError::Settings(format!("the identity is the variable {name}, and it is not set"))
+}
+
 fn unavailable(path: &Path, done: &str, error: &io::Error) -> StoreError {
     StoreError::Unavailable(format!("the identity file {} could not be {done}: {error}", path.display()))
 }
@@ -158,15 +198,13 @@ fn unavailable(path: &Path, done: &str, error: &io::Error) -> StoreError {
 /// A pipe is fine: a shell's `<(…)` is one.
 fn read(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let metadata = file.metadata().map_err(|error| unavailable(path, "read", &error))?;
-    if metadata.is_file() && metadata.mode() & 0o077 != 0 {
-        let system = fstatfs(&file).map_err(|error| unavailable(path, "read", &error.into()))?;
-        if is_disk(system.filesystem_type(), system.flags()) && !is_mounted(path) {
-            return Err(StoreError::Settings(format!(
-                "the identity file {0} can be read by others (mode {1:04o}); run `chmod 600 {0}`",
-                path.display(),
-                metadata.mode() & 0o7777
-            )));
-        }
+    let exposed = is_exposed(path, &metadata, || fstatfs(&file));
+    if exposed.map_err(|error| unavailable(path, "read", &error.into()))? {
+        return Err(StoreError::Settings(format!(
+            "the identity file {0} can be read by others (mode {1:04o}); run `chmod 600 {0}`",
+            path.display(),
+            metadata.mode() & 0o7777
+        )));
     }
     // Sized once: a buffer that grows leaves copies. The end shows in what is left over.
     let expected = if metadata.is_file() { metadata.len().min(LARGEST as u64) as usize } else { LARGEST };
@@ -180,6 +218,14 @@ fn read(file: File, path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         )));
     }
     Ok(text)
+}
+
+/// Whether a file's mode lets others read it, at a place where that means something.
+fn is_exposed(path: &Path, metadata: &Metadata, system: impl FnOnce() -> nix::Result<Statfs>) -> nix::Result<bool> {
+    if !metadata.is_file() || metadata.mode() & 0o077 == 0 {
+        return Ok(false);
+    }
+    system().map(|system| is_disk(system.filesystem_type(), system.flags()) && !is_mounted(path))
 }
 
 /// Docker, Kubernetes and systemd deliver secrets readable to all in memory or on a mount that nobody

@@ -21,6 +21,7 @@ use crate::template::Value;
 use file::Writer;
 use format::{Details, Entry};
 use identity::Identities;
+pub(crate) use identity::{Origin, Source, source as identity_source};
 pub(crate) use manage::Secrets;
 use std::fmt;
 use std::path::PathBuf;
