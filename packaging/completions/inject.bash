@@ -337,7 +337,7 @@ _inject() {
             return 0
             ;;
         inject__subcmd__doctor)
-            opts="-c -e -f -s -q -v -h --config --require-config --pod --env --env-file --file --file-mode --file-owner --store --pristine --keep --drop --on-conflict --no-scan --allow-args --dialect --mode --group --rewrite-signal --kill-after --exit-map --parent-death-signal --user --no-new-privs --caps --chdir --umask --timeout --retries --log-format --quiet --verbose --json --strict --help"
+            opts="-c -e -f -s -q -v -h --config --require-config --pod --env --env-file --file --file-mode --file-owner --store --pristine --keep --drop --on-conflict --no-scan --allow-args --dialect --mode --group --rewrite-signal --kill-after --exit-map --parent-death-signal --user --no-new-privs --caps --chdir --umask --timeout --retries --log-format --quiet --verbose --json --strict --pid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -456,6 +456,10 @@ _inject() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -68,7 +68,7 @@ complete -c inject -n "__fish_inject_needs_command" -a "check" -d 'Is the config
 complete -c inject -n "__fish_inject_needs_command" -a "plan" -d 'What would be injected, from where, and why that layer won. Reads no value'
 complete -c inject -n "__fish_inject_needs_command" -a "stores" -d 'The kinds of stores, those configured, and what each can do'
 complete -c inject -n "__fish_inject_needs_command" -a "secret" -d 'Manage the secrets of a store'
-complete -c inject -n "__fish_inject_needs_command" -a "doctor" -d 'What this machine allows, and what it means'
+complete -c inject -n "__fish_inject_needs_command" -a "doctor" -d 'What this machine allows, what it means, and what to do'
 complete -c inject -n "__fish_inject_needs_command" -a "completions" -d 'Print a shell\'s completions'
 complete -c inject -n "__fish_inject_needs_command" -a "man" -d 'Print the manual page, for `man -l -`'
 complete -c inject -n "__fish_inject_using_subcommand check" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
@@ -312,6 +312,7 @@ complete -c inject -n "__fish_inject_using_subcommand doctor" -l timeout -d 'One
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
+complete -c inject -n "__fish_inject_using_subcommand doctor" -l pid -d 'Who could read what this process holds, in place of what the machine allows' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l require-config -d 'No configuration found is an error'
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l pristine -d 'Pass no inherited variable on but what --keep matches'
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l no-scan -d 'Do not look for references in inherited variables'
