@@ -150,7 +150,8 @@ mod fetching {
     #[test]
     fn a_signal_while_a_name_is_looked_up_ends_us_by_it() {
         for signal in ENDING {
-            let (server, world, inject) = looking_up("127.0.53.1", "10m");
+            // An address each: one that another test's new process still holds, until its exec, is not free.
+            let (server, world, inject) = looking_up(&format!("127.0.54.{}", signal as i32), "10m");
             let mut running = Running(inject.start());
             server.recv_from(&mut [0; 512]).unwrap();
             running.send(signal);
