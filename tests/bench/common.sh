@@ -9,7 +9,7 @@ fail() {
 build() { # NAME FLAG…
     name=$1
     shift
-    cc -O2 -Wall -Wextra -o "$work/$name" "tests/bench/$name.c" "$@" ||
+    ${CC:-cc} -O2 -Wall -Wextra -o "$work/$name" "tests/bench/$name.c" "$@" ||
         fail "$name.c does not build; tests/setup installs what it needs"
 }
 
