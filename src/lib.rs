@@ -125,7 +125,7 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
         ends.arm();
     }
     if plan.start.supervised {
-        match launch::supervise::split(&mut plan)? {
+        match launch::supervise::split(&mut plan, ends.as_ref())? {
             Split::Supervisor(supervisor) => {
                 // Dropped means wiped: a configuration may say in clear text what is to be secret.
                 drop((cli, spec, plan));

@@ -21,11 +21,8 @@ use std::os::unix::ffi::OsStrExt as _;
 pub(crate) fn run(launch: &Launch<'_>, privileges: &Privileges, ends: Option<&Ends>, hardened: Hardened) -> Stop {
     let environment = launch.environment.table();
     hardened.restore();
-    if let Err(why) = privileges::give_up(privileges) {
+    if let Err(why) = privileges::give_up(privileges, ends) {
         return Failure::new(Code::Launch, "", why).into();
-    }
-    if let Some(ends) = ends.filter(|_| privileges.identity.is_some()) {
-        ends.arm();
     }
     #[cfg(debug_assertions)]
     crate::sys::pause_if_asked();

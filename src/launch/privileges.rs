@@ -3,6 +3,7 @@
 
 use crate::plan::Privileges;
 use crate::sys;
+use crate::sys::signals::Ends;
 use crate::users::Identity;
 use caps::{CapSet, CapsHashSet};
 use nix::errno::Errno;
@@ -11,7 +12,7 @@ use nix::sys::stat::umask;
 use nix::unistd::{Gid, Uid, fchdir, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid, setuid};
 
 /// Becomes what the plan says. After an error the process is neither the one nor the other and is to end.
-pub(super) fn give_up(privileges: &Privileges) -> Result<(), String> {
+pub(super) fn give_up(privileges: &Privileges, ends: Option<&Ends>) -> Result<(), String> {
     if let Some(mask) = privileges.umask {
         umask(mask);
     }
@@ -34,8 +35,11 @@ pub(super) fn give_up(privileges: &Privileges) -> Result<(), String> {
     if privileges.no_new_privs {
         set_no_new_privs().map_err(|errno| format!("--no-new-privs: {}", errno.desc()))?;
     }
-    // The kernel allows them again with every change of credentials.
+    // A change of credentials allows dumps again, and forgets what was armed.
     sys::forbid_dumps();
+    if let Some(ends) = ends.filter(|_| privileges.identity.is_some()) {
+        ends.arm();
+    }
     Ok(())
 }
 

@@ -30,7 +30,8 @@ pub(crate) enum Split {
     Command(Ends),
 }
 
-pub(crate) fn split(plan: &mut Plan) -> Result<Split, Failure> {
+/// `ends` is what the process has armed that is split.
+pub(crate) fn split(plan: &mut Plan, ends: Option<&Ends>) -> Result<Split, Failure> {
     let supervisor = getpid();
     let job = Job::new(plan.supervision.group);
     let cannot = |errno: Errno| {
@@ -48,7 +49,7 @@ pub(crate) fn split(plan: &mut Plan) -> Result<Split, Failure> {
         Ok(ForkResult::Parent { child }) => {
             // As the command's user it may signal the command, whatever capabilities there are, and do no
             // more than that. What fails here fails in the child, too, which tells it.
-            let _ = privileges::give_up(&plan.privileges);
+            let _ = privileges::give_up(&plan.privileges, ends);
             let options = plan.supervision.clone();
             Ok(Split::Supervisor(Supervisor { child, job, options, arrivals, relay, kill_at: None }.into()))
         }

@@ -311,10 +311,12 @@ fn the_supervisor_is_the_user_too_and_still_rules_the_command() {
     let mut running = Running(without(&world, "-kill", &options).start());
     let mut said = std::io::BufReader::new(running.0.stdout.take().unwrap());
     std::io::BufRead::read_line(&mut said, &mut String::new()).unwrap();
-    let owner = fs::metadata(format!("/proc/{}/environ", running.pid())).unwrap().uid();
-    let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
-    assert!(status.contains("\nUid:\t4001\t4001\t4001\t4001\nGid:\t4002\t4002\t4002\t4002\n"), "{status}");
-    assert_eq!(owner, 0, "its memory is closed to the user");
+    // It is a process of its own, which may be slower than the command.
+    let is = "\nUid:\t4001\t4001\t4001\t4001\nGid:\t4002\t4002\t4002\t4002\n";
+    let status = || fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
+    eventually("it is the user", || status().contains(is));
+    let owner = || fs::metadata(format!("/proc/{}/environ", running.pid())).unwrap().uid();
+    eventually("its memory is closed to the user", || owner() == 0);
     running.send(Signal::SIGTERM);
     assert_eq!(running.end("the command ends"), (Some(0), None));
 }
@@ -331,6 +333,30 @@ fn a_command_of_another_user_does_not_outlive_its_supervisor_either() {
     let command = Pid::from_raw(line.trim().parse().unwrap());
     running.send(Signal::SIGKILL);
     eventually("the command is gone", || !crate::is_alive(command));
+}
+
+#[test]
+fn a_command_of_another_user_hears_of_the_end_of_whoever_started_it_in_either_mode() {
+    need_root();
+    for mode in ["exec", "supervise"] {
+        let world = World::new();
+        // The shell, which is killed, started inject; the command tells TERM by a line.
+        let command = "trap 'echo TERM; exit' TERM; echo ready; while :; do sleep 0.01; done";
+        let options = ["--mode", mode, "--user", "4001", "--parent-death-signal", "TERM", "--", "sh", "-c", command];
+        let starter = ["-c", "\"$@\"; :", "sh", PROGRAM, "-q"];
+        let mut running = Running(world.run("sh", starter.iter().chain(&options)).start());
+        let mut said = std::io::BufReader::new(running.0.stdout.take().unwrap());
+        let mut line = || {
+            let mut line = String::new();
+            std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+            line
+        };
+        assert_eq!(line(), "ready\n", "{mode}");
+        running.send(Signal::SIGKILL);
+        running.0.wait().unwrap();
+        // An end without a word would be the end of the output.
+        assert_eq!(line(), "TERM\n", "{mode}");
+    }
 }
 
 #[test]
