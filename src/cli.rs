@@ -32,7 +32,7 @@ pub(crate) enum Verb {
     Plan { json: bool },
     Stores { json: bool },
     Doctor { json: bool, strict: bool, pid: Option<String> },
-    Secret(manage::Verb),
+    Secret(manage::Typed),
 }
 
 /// What ended the reading of the command line.
@@ -100,8 +100,8 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         Some(("check", _)) => Verb::Check { online: matches.flag("online"), json: json() },
         Some(("plan", _)) => Verb::Plan { json: json() },
         Some(("stores", _)) => Verb::Stores { json: json() },
-        Some(("secret", given)) => match manage::cli::verb(given) {
-            Some(verb) => Verb::Secret(verb),
+        Some(("secret", given)) => match manage::cli::typed(given) {
+            Some(typed) => Verb::Secret(typed),
             None => return Err(Failure::new(Code::Config, "", "`inject secret --help` shows the verbs").into()),
         },
         Some((_, _)) => Verb::Doctor { json: json(), strict: matches.flag("strict"), pid: matches.text("pid") },
@@ -157,6 +157,8 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         dialect: if matches.text("dialect").as_deref() == Some("tapis") { Dialect::Tapis } else { Dialect::Strict },
         timeout,
         retries,
+        scope: matches.text("scope"),
+        application: matches.text("as"),
         file_mode,
         file_owner,
         mode: match matches.text("mode").as_deref() {
@@ -375,7 +377,7 @@ fn command() -> Command {
         .subcommand(looking("stores", "The kinds of stores, those configured, and what each can do"))
         .subcommand(Command::new("secret").about("Manage the secrets of a store").defer(|verb| {
             // Which store it is, and how messages look: the options of a launch that mean something here.
-            let meant = ["config", "require-config", "store", "log-format", "quiet", "verbose"];
+            let meant = ["config", "require-config", "store", "timeout", "retries", "log-format", "quiet", "verbose"];
             let options = launch_options().into_iter().filter(|option| meant.contains(&option.get_id().as_str()));
             manage::cli::define(verb).args(options.map(|option| option.global(true)))
         }))
@@ -434,6 +436,8 @@ fn launch_options() -> Vec<Arg> {
         one("file-mode", "MODE", "Mode of files, octal [default: 0400]"),
         one("file-owner", "USER[:GROUP]", "Owner of files"),
         one("store", "NAME", "The default store").short('s'),
+        one("scope", "PATH", "The scope to resolve in, for stores that have scopes"),
+        one("as", "APP", "The application to resolve for, in stores that grant secrets to applications"),
         flag("pristine", "Pass no inherited variable on but what --keep matches"),
         many("keep", "GLOB", "Inherited variables to pass on"),
         many("drop", "GLOB", "Inherited variables not to pass on"),

@@ -64,6 +64,8 @@ fn options(dialect: Dialect) -> Options {
         dialect,
         timeout: Duration::from_secs(1),
         retries: 0,
+        scope: None,
+        application: None,
         file_mode: None,
         file_owner: None,
         needs_command: false,
@@ -408,7 +410,7 @@ fn answers(kind: &str, settings: &[(&'static str, &str)], replies: &[Canned]) ->
     let login = c"LOGIN=eyJ9.eyJ0YXBpcy91c2VybmFtZSI6ImFsaWNlIiwiZXhwIjo5OTk5OTk5OTk5fQ.x";
     let environ = Environ::new(vec![login]);
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
-    let context = Context { environ: &environ, deadline, retries: 0 };
+    let context = Context::new(&environ, deadline, 0);
     let store = (store::kind(kind).unwrap().open)(&all, &context).unwrap();
     let paths = match kind {
         "juju" => ["plain", "secret:cu9nqkbmp25c7a8sqo2g", "absent"],

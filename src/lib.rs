@@ -88,7 +88,7 @@ pub fn run(given: Given) -> u8 {
         Verb::Stores { json } => show_stores(&cli, &environ, json),
         Verb::Doctor { json, strict, pid: None } => doctor(&cli, &environ, json, strict),
         Verb::Doctor { json, strict, pid: Some(pid) } => examine_process(&pid, json, strict),
-        Verb::Secret(verb) => manage(&cli.inputs, &cli.options, verb, &environ),
+        Verb::Secret(typed) => manage(&cli.inputs, &cli.options, typed, &environ),
     };
     done.unwrap_or_else(|stop| {
         diag.stop(&stop);
@@ -224,12 +224,22 @@ fn examine_process(pid: &str, json: bool, strict: bool) -> Result<u8, Stop> {
     Ok(printed_with(&examined.report(json), status))
 }
 
-fn manage(inputs: &spec::Inputs, options: &plan::Options, verb: manage::Verb, environ: &Environ) -> Result<u8, Stop> {
+fn manage(inputs: &spec::Inputs, options: &plan::Options, typed: manage::Typed, environ: &Environ) -> Result<u8, Stop> {
     let _hardened = Hardened::new();
     let spec = spec::Spec::load(inputs, environ)?;
     let (name, kind, settings) = plan::store_to_manage(&spec, options.store.as_deref(), environ)?;
-    let done = manage::Io::standard().and_then(|mut io| manage::run(verb, (kind, &settings), environ, &mut io));
-    done.map(|()| 0).map_err(|error| Failure::new(error.code(), format!("store {name}"), error).into())
+    let (timeout, retries) = (options.timeout, options.retries);
+    let session = manage::Session { kind, settings: &settings, environ, timeout, retries };
+    let done = manage::Io::standard().and_then(|mut io| manage::run(typed, &session, &mut io));
+    done.map(|()| 0).map_err(|error| match error {
+        manage::ManageError::Several(failed) => {
+            let failure = |(item, error): (String, manage::ManageError)| {
+                Failure::new(error.code(), format!("store {name}: {item}"), error)
+            };
+            failed.into_iter().map(failure).collect::<Vec<_>>().into()
+        }
+        error => Failure::new(error.code(), format!("store {name}"), error).into(),
+    })
 }
 
 /// The status, unless what goes with it cannot be printed.

@@ -17,7 +17,7 @@ pub(crate) fn load(inputs: &Inputs, options: &mut Options, environ: &Environ) ->
     let Some(id) = &inputs.pod else { return Ok(spec) };
     let (store, settings) = store_of_pods(&spec, options.store.as_deref(), environ)?;
     let begun = Instant::now();
-    let context = Context { environ, deadline: begun + options.timeout, retries: options.retries };
+    let context = Context::new(environ, begun + options.timeout, options.retries);
     let fetched = net::wait(tapis::definition(&settings, &context, id));
     options.timeout = options.timeout.saturating_sub(begun.elapsed());
     let failed = |code, message: String| vec![Failure::new(code, format!("--pod {id}"), message)];

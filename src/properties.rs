@@ -300,21 +300,33 @@ fn filters_undo_one_another() {
 #[cfg(feature = "local")]
 mod store_files {
     use super::*;
+    use crate::reference::Address;
+    use crate::store::at_once;
     use crate::store::local::Fixture;
-    use crate::store::manage::{Content, Existing, Manage as _, New};
+    use crate::store::manage::{Attributes, Content, Existing, Manage as _, ManageError, Metadata, Outcomes};
     use std::fs;
 
     #[allow(clippy::disallowed_methods, reason = "what comes back is compared")]
     fn value(fixture: &Fixture, name: &str) -> Result<Vec<u8>, String> {
-        match fixture.secrets().value(name) {
+        match at_once(fixture.secrets().value(&address(name), &Attributes::default())).unwrap() {
             Ok(Content::Bytes(secret)) => Ok(secret.expose().to_vec()),
             Ok(Content::Fields(_)) => panic!("it was one value"),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    fn new(value: &[u8]) -> New {
-        New { content: Content::Bytes(Secret::from(value.to_vec())), description: String::new() }
+    fn address(name: &str) -> Address {
+        Address { store: None, path: name.into(), version: None }
+    }
+
+    fn add(fixture: &Fixture, name: &str, value: &[u8], existing: Existing) -> Result<Metadata, ManageError> {
+        let content = Content::Bytes(Secret::from(value.to_vec()));
+        let (store, address, given) = (fixture.secrets(), address(name), Attributes::default());
+        at_once(store.add(&address, content, existing, &given)).unwrap()
+    }
+
+    fn remove(fixture: &Fixture, name: &str) -> Result<Outcomes, ManageError> {
+        at_once(fixture.secrets().remove(&[address(name)], &Attributes::default())).unwrap()
     }
 
     #[test]
@@ -337,7 +349,7 @@ mod store_files {
             fs::write(&path, &bytes).unwrap();
             let error = value(&fixture, "a").unwrap_err();
             assert!(error.contains("secrets.age") && !error.contains("hunter2"), "{error}");
-            assert!(fixture.secrets().add("c", new(b"x"), Existing::Refuse).is_err());
+            assert!(add(&fixture, "c", b"x", Existing::Refuse).is_err());
             assert!(fs::read(&path).unwrap() == bytes, "a damaged store was written to");
         }
         fs::write(&path, &good).unwrap();
@@ -354,7 +366,7 @@ mod store_files {
         for fixture in [&one, &other] {
             let error = value(fixture, "a").unwrap_err();
             assert!(error.contains("is not encrypted to the identity"), "{error}");
-            assert!(fixture.secrets().add("a", new(b"3"), Existing::Replace).is_err());
+            assert!(add(fixture, "a", b"3", Existing::Replace).is_err());
         }
         assert!(fs::read(&one_path).unwrap() == swapped);
     }
@@ -368,10 +380,10 @@ mod store_files {
             let name = format!("n{}", random.below(6));
             let bytes: Vec<u8> = (0..random.below(2000)).map(|_| random.below(256) as u8).collect();
             match random.below(4) {
-                0 if expected.remove(&name).is_some() => fixture.secrets().remove(&[name]).unwrap(),
-                0 => assert!(fixture.secrets().remove(&[name]).is_err()),
+                0 if expected.remove(&name).is_some() => remove(&fixture, &name).map(drop).unwrap(),
+                0 => assert!(remove(&fixture, &name).is_err()),
                 _ => {
-                    fixture.secrets().add(&name, new(&bytes), Existing::Replace).unwrap();
+                    add(&fixture, &name, &bytes, Existing::Replace).unwrap();
                     expected.insert(name, bytes);
                 }
             }

@@ -12,10 +12,8 @@ use crate::failure::{Code, Failure};
 use crate::net;
 use crate::plan::{Plan, RequestPlan, StorePlan};
 use crate::reference::Absent;
-use crate::store::{Context, Pending, Request, Store, StoreError};
+use crate::store::{Context, Pending, Request, Store, StoreError, at_once};
 use crate::template::{Source, Value};
-use std::pin::pin;
-use std::task::{self, Waker};
 use std::time::Instant;
 
 /// What each request of the plan resolved to; None where the secret does not exist and no reference
@@ -133,7 +131,11 @@ fn batches<W: Wanted>(plan: &Plan) -> Vec<Batch<'_, W>> {
 
 /// Asks all stores under the one deadline of the plan.
 fn ask_all<W: Wanted>(plan: &Plan, batches: &mut [Batch<'_, W>], environ: &Environ) {
-    let context = Context { environ, deadline: Instant::now() + plan.timeout, retries: plan.retries };
+    let context = Context {
+        scope: plan.scope.as_deref(),
+        application: plan.application.as_deref(),
+        ..Context::new(environ, Instant::now() + plan.timeout, plan.retries)
+    };
     ask(batches, &context);
 }
 
@@ -193,8 +195,7 @@ fn report<T>(plan: &Plan, answers: &[Answer<T>], failures: &mut Vec<Failure>) {
 
 /// Local kinds are ready the first time they are looked at.
 fn ask_at_once<W: Wanted>(batch: &mut Batch<'_, W>, context: &Context<'_>) {
-    let polled = pin!(batch.ask(context)).poll(&mut task::Context::from_waker(Waker::noop()));
-    if polled.is_pending() {
+    if at_once(batch.ask(context)).is_none() {
         let text = "the store waits for a network, and there is none here".to_owned();
         batch.outcome = Err(StoreError::Unavailable(text));
     }
@@ -235,7 +236,7 @@ mod tests {
         let batch = |store| Batch { store, numbers: vec![0], wanted: vec![request()], outcome: Ok(()) };
         let mut batches: Vec<Batch<'_, Request>> = stores.iter().map(batch).collect();
         let environ = Environ::default();
-        let context = Context { environ: &environ, deadline: Instant::now() + Duration::from_secs(60), retries: 0 };
+        let context = Context::new(&environ, Instant::now() + Duration::from_secs(60), 0);
         ask(&mut batches, &context);
         batches.into_iter().map(|batch| batch.outcome).collect()
     }

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_inject_global_optspecs
-    string join \n c/config= require-config pod= e/env= env-file= f/file= file-mode= file-owner= s/store= pristine keep= drop= on-conflict= no-scan allow-args dialect= mode= group rewrite-signal= kill-after= exit-map= parent-death-signal= user= no-new-privs caps= chdir= umask= timeout= retries= log-format= q/quiet v/verbose h/help V/version
+    string join \n c/config= require-config pod= e/env= env-file= f/file= file-mode= file-owner= s/store= scope= as= pristine keep= drop= on-conflict= no-scan allow-args dialect= mode= group rewrite-signal= kill-after= exit-map= parent-death-signal= user= no-new-privs caps= chdir= umask= timeout= retries= log-format= q/quiet v/verbose h/help V/version
 end
 
 function __fish_inject_needs_command
@@ -32,6 +32,8 @@ complete -c inject -n "__fish_inject_needs_command" -s f -l file -d 'One in-memo
 complete -c inject -n "__fish_inject_needs_command" -l file-mode -d 'Mode of files, octal [default: 0400]' -r
 complete -c inject -n "__fish_inject_needs_command" -l file-owner -d 'Owner of files' -r
 complete -c inject -n "__fish_inject_needs_command" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_needs_command" -l scope -d 'The scope to resolve in, for stores that have scopes' -r
+complete -c inject -n "__fish_inject_needs_command" -l as -d 'The application to resolve for, in stores that grant secrets to applications' -r
 complete -c inject -n "__fish_inject_needs_command" -l keep -d 'Inherited variables to pass on' -r
 complete -c inject -n "__fish_inject_needs_command" -l drop -d 'Inherited variables not to pass on' -r
 complete -c inject -n "__fish_inject_needs_command" -l on-conflict -d 'When an injected name is inherited with another value [default: inject]' -r -f -a "error\t''
@@ -79,6 +81,8 @@ complete -c inject -n "__fish_inject_using_subcommand check" -s f -l file -d 'On
 complete -c inject -n "__fish_inject_using_subcommand check" -l file-mode -d 'Mode of files, octal [default: 0400]' -r
 complete -c inject -n "__fish_inject_using_subcommand check" -l file-owner -d 'Owner of files' -r
 complete -c inject -n "__fish_inject_using_subcommand check" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand check" -l scope -d 'The scope to resolve in, for stores that have scopes' -r
+complete -c inject -n "__fish_inject_using_subcommand check" -l as -d 'The application to resolve for, in stores that grant secrets to applications' -r
 complete -c inject -n "__fish_inject_using_subcommand check" -l keep -d 'Inherited variables to pass on' -r
 complete -c inject -n "__fish_inject_using_subcommand check" -l drop -d 'Inherited variables not to pass on' -r
 complete -c inject -n "__fish_inject_using_subcommand check" -l on-conflict -d 'When an injected name is inherited with another value [default: inject]' -r -f -a "error\t''
@@ -120,6 +124,8 @@ complete -c inject -n "__fish_inject_using_subcommand plan" -s f -l file -d 'One
 complete -c inject -n "__fish_inject_using_subcommand plan" -l file-mode -d 'Mode of files, octal [default: 0400]' -r
 complete -c inject -n "__fish_inject_using_subcommand plan" -l file-owner -d 'Owner of files' -r
 complete -c inject -n "__fish_inject_using_subcommand plan" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand plan" -l scope -d 'The scope to resolve in, for stores that have scopes' -r
+complete -c inject -n "__fish_inject_using_subcommand plan" -l as -d 'The application to resolve for, in stores that grant secrets to applications' -r
 complete -c inject -n "__fish_inject_using_subcommand plan" -l keep -d 'Inherited variables to pass on' -r
 complete -c inject -n "__fish_inject_using_subcommand plan" -l drop -d 'Inherited variables not to pass on' -r
 complete -c inject -n "__fish_inject_using_subcommand plan" -l on-conflict -d 'When an injected name is inherited with another value [default: inject]' -r -f -a "error\t''
@@ -160,6 +166,8 @@ complete -c inject -n "__fish_inject_using_subcommand stores" -s f -l file -d 'O
 complete -c inject -n "__fish_inject_using_subcommand stores" -l file-mode -d 'Mode of files, octal [default: 0400]' -r
 complete -c inject -n "__fish_inject_using_subcommand stores" -l file-owner -d 'Owner of files' -r
 complete -c inject -n "__fish_inject_using_subcommand stores" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand stores" -l scope -d 'The scope to resolve in, for stores that have scopes' -r
+complete -c inject -n "__fish_inject_using_subcommand stores" -l as -d 'The application to resolve for, in stores that grant secrets to applications' -r
 complete -c inject -n "__fish_inject_using_subcommand stores" -l keep -d 'Inherited variables to pass on' -r
 complete -c inject -n "__fish_inject_using_subcommand stores" -l drop -d 'Inherited variables not to pass on' -r
 complete -c inject -n "__fish_inject_using_subcommand stores" -l on-conflict -d 'When an injected name is inherited with another value [default: inject]' -r -f -a "error\t''
@@ -192,24 +200,35 @@ complete -c inject -n "__fish_inject_using_subcommand stores" -s q -l quiet -d '
 complete -c inject -n "__fish_inject_using_subcommand stores" -s v -l verbose -d 'Say what is done'
 complete -c inject -n "__fish_inject_using_subcommand stores" -l json -d 'Print JSON'
 complete -c inject -n "__fish_inject_using_subcommand stores" -s h -l help -d 'Print help'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -s s -l store -d 'The default store' -r
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -l require-config -d 'No configuration found is an error'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -s q -l quiet -d 'Errors only'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -s v -l verbose -d 'Say what is done'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -s h -l help -d 'Print help'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -f -a "init" -d 'Make the local store, and an identity that opens it'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -f -a "add" -d 'Add a secret, its value from standard input or a prompt'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -f -a "get" -d 'Write a secret\'s value, and nothing more, to standard output'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -f -a "list" -d 'List the secrets, without their values'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -f -a "show" -d 'Show what is known of a secret, without its value'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -f -a "update" -d 'Change a secret\'s value, its description, or both'
-complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm" -f -a "rm" -d 'Remove secrets: all that are named, or none'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -l require-config -d 'No configuration found is an error'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -s q -l quiet -d 'Errors only'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -s v -l verbose -d 'Say what is done'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "init" -d 'Make the local store, and an identity that opens it'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "add" -d 'Add a secret, its value from standard input or a prompt'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "get" -d 'Write a secret\'s value, and nothing more, to standard output'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "list" -d 'List the secrets, without their values'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "show" -d 'Show what is known of a secret, without its value'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "update" -d 'Change a secret\'s value, what is said of it, or both'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "rm" -d 'Remove secrets, or revisions of them'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "alias" -d 'Give a secret\'s value a second name in a narrower scope'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "override" -d 'Give a secret\'s name another value in a narrower scope'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "grant" -d 'Let applications have a secret'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "revoke" -d 'Take a secret away from applications'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "history" -d 'List the revisions of a secret, without their values'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "import" -d 'Add the secrets of a file'
+complete -c inject -n "__fish_inject_using_subcommand secret; and not __fish_seen_subcommand_from init add get list show update rm alias override grant revoke history import export" -f -a "export" -d 'Write secrets with their values to standard output'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from init" -l recipient -d 'Encrypt to this age public key too; repeatable' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from init" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from init" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from init" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from init" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from init" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from init" -l json -d 'Print metadata as JSON'
@@ -220,9 +239,35 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l file -d 'Take the value from this file; `-` is standard input' -r -F
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l field -d 'Take this field from a file, `@-` for standard input, or a prompt; repeatable' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l fields -d 'Take all fields from this file, JSON of strings or dotenv; `-` is standard input' -r -F
-complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l description -d 'What the secret is for, in ASCII' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l random -d 'Make a random password of N characters, 8 to 128, the value' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l pod -d 'The pod that the secret is for' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l description -d 'What the secret is for' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l label -d 'A second name for people' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l readable -d 'Whether `get` gives the value out; commands get it always' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l writable -d 'Whether `update` may change the value' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l visibility -d 'Who sees it: private, tenant, global' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l hidden -d 'Whether its creator alone reads the value' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l schema -d 'The JSON schema that the value keeps to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l provider -d 'Who has the value in its system\'s place' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l provider-options -d 'What the provider is told, JSON' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l mount-path -d 'The file that commands get the value in' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l interpolation -d 'Whether `{{NAME}}` in that file is filled in' -r -f -a "true\t''
+false\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l replace -d 'Replace a secret that has the name'
@@ -232,8 +277,19 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Errors only'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say what is done'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l revision -d 'This revision, as NAME@N' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -l reveal -d 'Even where that is a terminal'
@@ -241,8 +297,18 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Errors only'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say what is done'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -l json -d 'Print metadata as JSON'
@@ -250,8 +316,19 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Errors only'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say what is done'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l revision -d 'This revision, as NAME@N' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from show" -l json -d 'Print metadata as JSON'
@@ -262,9 +339,31 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l file -d 'Take the value from this file; `-` is standard input' -r -F
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l field -d 'Take this field from a file, `@-` for standard input, or a prompt; repeatable' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l fields -d 'Take all fields from this file, JSON of strings or dotenv; `-` is standard input' -r -F
-complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l description -d 'What the secret is for, in ASCII' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l random -d 'Make a random password of N characters, 8 to 128, the value' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l description -d 'What the secret is for' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l label -d 'A second name for people' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l new-name -d 'Give the secret another name' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l visibility -d 'Who sees it: private, tenant, global' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l hidden -d 'Whether its creator alone reads the value' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l provider -d 'Who has the value in its system\'s place' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l provider-options -d 'What the provider is told, JSON' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l interpolation -d 'Whether `{{NAME}}` in that file is filled in' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l auto-prune -d 'Remove the revisions that this one replaces; they are lost' -r -f -a "true\t''
+false\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l json -d 'Print metadata as JSON'
@@ -272,8 +371,19 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -s q -l quiet -d 'Errors only'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -s v -l verbose -d 'Say what is done'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l revision -d 'This revision, as NAME@N' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
 json\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -s y -l yes -d 'Do not ask'
@@ -282,6 +392,171 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Errors only'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say what is done'
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l description -d 'What the secret is for' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l json -d 'Print metadata as JSON'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -l require-config -d 'No configuration found is an error'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -s q -l quiet -d 'Errors only'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -s v -l verbose -d 'Say what is done'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from alias" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l file -d 'Take the value from this file; `-` is standard input' -r -F
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l field -d 'Take this field from a file, `@-` for standard input, or a prompt; repeatable' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l fields -d 'Take all fields from this file, JSON of strings or dotenv; `-` is standard input' -r -F
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l random -d 'Make a random password of N characters, 8 to 128, the value' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l description -d 'What the secret is for' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l interpolation -d 'Whether `{{NAME}}` in that file is filled in' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l json -d 'Print metadata as JSON'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -l require-config -d 'No configuration found is an error'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -s q -l quiet -d 'Errors only'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -s v -l verbose -d 'Say what is done'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from override" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l visibility -d 'Who sees it: private, tenant, global' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l json -d 'Print metadata as JSON'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -l require-config -d 'No configuration found is an error'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -s q -l quiet -d 'Errors only'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -s v -l verbose -d 'Say what is done'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from grant" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l json -d 'Print metadata as JSON'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -l require-config -d 'No configuration found is an error'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -s q -l quiet -d 'Errors only'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say what is done'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l json -d 'Print metadata as JSON'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -l require-config -d 'No configuration found is an error'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Errors only'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say what is done'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l format -d 'How the file is written' -r -f -a "dotenv\t''
+json\t''
+age\t''
+cloudify\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l pod -d 'The pod that the secret is for' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l readable -d 'Whether `get` gives the value out; commands get it always' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l writable -d 'Whether `update` may change the value' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l visibility -d 'Who sees it: private, tenant, global' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l hidden -d 'Whether its creator alone reads the value' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l schema -d 'The JSON schema that the value keeps to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l mount-path -d 'The file that commands get the value in' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l passphrase-file -d 'Values are encrypted with what this file holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l replace -d 'Replace secrets that have the names'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -s y -l yes -d 'Do not ask'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l json -d 'Print metadata as JSON'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -l require-config -d 'No configuration found is an error'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Errors only'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say what is done'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l format -d 'How the file is written' -r -f -a "dotenv\t''
+json\t''
+age\t''
+cloudify\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l scope -d 'Where the secret holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l id -d 'The id of what the scope is: a project, an environment, a service' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l tenant -d 'The tenant that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l cluster -d 'The cluster that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l org -d 'The organisation that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l project -d 'The project that it belongs to' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l plain -d 'A variable, whose value its system shows, and no secret' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l passphrase-file -d 'Values are encrypted with what this file holds' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l recipient -d 'Encrypt to this age public key too; repeatable' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l retries -d 'How often a request to a remote store is made again [default: 3]' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l log-format -d 'Form of messages on standard error [default: text]' -r -f -a "text\t''
+json\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l reveal -d 'Even where that is a terminal'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -l require-config -d 'No configuration found is an error'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Errors only'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say what is done'
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c inject -n "__fish_inject_using_subcommand doctor" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l pod -d 'Use this pod\'s definition, fetched from the Tapis store, as the first configuration' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -s e -l env -d 'One variable; NAME alone passes the inherited one on' -r
@@ -290,6 +565,8 @@ complete -c inject -n "__fish_inject_using_subcommand doctor" -s f -l file -d 'O
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l file-mode -d 'Mode of files, octal [default: 0400]' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l file-owner -d 'Owner of files' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -s s -l store -d 'The default store' -r
+complete -c inject -n "__fish_inject_using_subcommand doctor" -l scope -d 'The scope to resolve in, for stores that have scopes' -r
+complete -c inject -n "__fish_inject_using_subcommand doctor" -l as -d 'The application to resolve for, in stores that grant secrets to applications' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l keep -d 'Inherited variables to pass on' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l drop -d 'Inherited variables not to pass on' -r
 complete -c inject -n "__fish_inject_using_subcommand doctor" -l on-conflict -d 'When an injected name is inherited with another value [default: inject]' -r -f -a "error\t''

@@ -1,14 +1,20 @@
-//! The verbs that change a store: `init`, `add`, `update`, `rm`.
+//! The verbs that change a store: `init`, `add`, `update`, `rm`, `alias`, `override`, `grant`, `revoke`.
 
 use super::input::{fields, refuse_assignment, whole};
-use super::{Add, Init, Io, Remove, Update};
-use crate::store::manage::{Change, Existing, LONGEST_DESCRIPTION, Manage, ManageError, Metadata, New, NewContent};
+use super::{Io, Session, Typed, Verb, settle};
+use crate::reference::Address;
+use crate::store::manage::{Attribute, Attributes, Existing, ManageError, Metadata, NewContent};
 use serde_json::json;
 
-pub(super) fn init(store: &dyn Manage, init: Init, io: &mut Io<'_>) -> Result<(), ManageError> {
-    let made = store.init(&init.recipients)?;
+pub(super) fn init(
+    session: &Session<'_>,
+    given: &Attributes,
+    as_json: bool,
+    io: &mut Io<'_>,
+) -> Result<(), ManageError> {
+    let made = session.ask(async |store| store.init(given.list(Attribute::Recipient)))?;
     let path = made.store.display();
-    if init.json {
+    if as_json {
         let path = path.to_string();
         return io.write_json(&json!({ "public_keys": made.public_keys, "identity": made.identity, "store": path }));
     }
@@ -16,63 +22,142 @@ pub(super) fn init(store: &dyn Manage, init: Init, io: &mut Io<'_>) -> Result<()
     io.write(format!("public key: {keys}\nidentity:   {}\nstore:      {path}\n", made.identity).as_bytes())
 }
 
-pub(super) fn add(store: &dyn Manage, add: Add, io: &mut Io<'_>) -> Result<(), ManageError> {
-    let description = add.description.unwrap_or_default();
-    check_description(&description)?;
-    let name = &add.name;
-    refuse_assignment(name)?;
+pub(super) fn add(session: &Session<'_>, typed: Typed, given: &Attributes, io: &mut Io<'_>) -> Result<(), ManageError> {
+    let (name, address) = name(session, &typed)?;
     // Before anybody types a value.
-    let existing = match store.check_new(name) {
-        Ok(()) => Existing::Refuse,
-        Err(ManageError::Exists { .. }) if add.replace => {
-            io.confirm(&format!("Replace `{name}`, its value and its description?"), add.yes)?;
+    let exists = session.ask(async |store| {
+        store.check(Verb::Add, &address, given)?;
+        store.exists(&address, given).await
+    })?;
+    let existing = match (exists, typed.replace) {
+        (false, _) => Existing::Refuse,
+        (true, true) => {
+            io.confirm(&format!("Replace `{name}`, its value and its description?"), typed.yes)?;
             Existing::Replace
         }
-        Err(error) => return Err(error),
+        (true, false) => {
+            return Err(ManageError::Exists { name, store: format!("the {} store", session.kind.name) });
+        }
     };
-    let content = whole(add.value, name, io)?;
-    let metadata = store.add(name, New { content, description }, existing)?;
-    if add.json { io.write_json(&metadata.json()) } else { Ok(()) }
+    let content = whole(typed.value, &name, io)?;
+    let metadata = session.ask(async |store| store.add(&address, content, existing, given).await)?;
+    shown(&metadata, typed.json, io)
 }
 
-pub(super) fn update(store: &dyn Manage, update: Update, io: &mut Io<'_>) -> Result<(), ManageError> {
-    if let Some(description) = &update.description {
-        check_description(description)?;
-    }
-    refuse_assignment(&update.name)?;
+pub(super) fn update(
+    session: &Session<'_>,
+    typed: Typed,
+    given: &Attributes,
+    io: &mut Io<'_>,
+) -> Result<(), ManageError> {
+    let (name, address) = name(session, &typed)?;
     // Before anybody types a value.
-    store.show(&update.name)?;
-    let value = update.value;
+    session.ask(async |store| {
+        store.check(Verb::Update, &address, given)?;
+        store.show(&address, given).await
+    })?;
+    let value = typed.value;
+    // What says where a secret is changes nothing of it.
+    let place = [Attribute::Scope, Attribute::Id, Attribute::Tenant, Attribute::Cluster, Attribute::Org];
+    let changes = given.all().any(|(said, _)| !place.contains(&said) && said != Attribute::Project);
     let content = if !value.fields.is_empty() {
         Some(NewContent::Fields(fields(value, io)?))
-    } else if update.description.is_some() && !value.is_named() {
+    } else if changes && !value.is_named() {
         // Standard input is not read: in a script it is often empty, and would be the new value.
         None
     } else {
-        Some(NewContent::Whole(whole(value, &update.name, io)?))
+        Some(NewContent::Whole(whole(value, &name, io)?))
     };
-    let metadata = store.update(&update.name, Change { content, description: update.description })?;
-    if update.json { io.write_json(&metadata.json()) } else { Ok(()) }
+    let metadata = session.ask(async |store| store.update(&address, content, given).await)?;
+    shown(&metadata, typed.json, io)
 }
 
-pub(super) fn remove(store: &dyn Manage, remove: Remove, io: &mut Io<'_>) -> Result<(), ManageError> {
-    let mut names = remove.names;
-    names.sort();
-    names.dedup();
+pub(super) fn remove(
+    session: &Session<'_>,
+    typed: Typed,
+    given: &Attributes,
+    io: &mut Io<'_>,
+) -> Result<(), ManageError> {
+    let addresses = typed.names.iter().map(|name| session.revision(name, given));
+    let mut addresses = addresses.collect::<Result<Vec<Address>, _>>()?;
+    addresses.sort();
+    addresses.dedup();
     // So that nobody confirms what cannot be done.
-    let found = names.iter().map(|name| store.show(name)).collect::<Result<Vec<Metadata>, _>>()?;
-    let shown: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    io.confirm(&format!("Remove {} for good?", shown.join(", ")), remove.yes)?;
-    store.remove(&names)?;
-    if remove.json { io.write_json(&found.iter().map(Metadata::json).collect()) } else { Ok(()) }
+    let found = session.ask(async |store| {
+        let mut found = Vec::with_capacity(addresses.len());
+        for address in &addresses {
+            store.check(Verb::Remove, address, given)?;
+            found.push(store.show(address, given).await?);
+        }
+        Ok(found)
+    })?;
+    let what = |address: &Address| match &address.version {
+        Some(revision) => format!("revision {revision} of `{}`", address.path),
+        None => format!("`{}`", address.path),
+    };
+    let what: Vec<_> = addresses.iter().map(what).collect();
+    io.confirm(&format!("Remove {} for good?", what.join(", ")), typed.yes)?;
+    let outcomes = session.ask(async |store| store.remove(&addresses, given).await)?;
+    if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
+        return if typed.json { io.write_json(&found.iter().map(Metadata::json).collect()) } else { Ok(()) };
+    }
+    settle(outcomes, typed.json, io)
 }
 
-fn check_description(description: &str) -> Result<(), ManageError> {
-    if !description.is_ascii() {
-        return Err(ManageError::Usage("a description has ASCII characters only".into()));
-    }
-    if description.len() > LONGEST_DESCRIPTION {
-        return Err(ManageError::Usage(format!("a description has at most {LONGEST_DESCRIPTION} characters")));
-    }
-    Ok(())
+pub(super) fn alias(
+    session: &Session<'_>,
+    typed: &Typed,
+    given: &Attributes,
+    io: &mut Io<'_>,
+) -> Result<(), ManageError> {
+    let (_, address) = name(session, typed)?;
+    let alias = typed.others.first().map(String::as_str).unwrap_or_default();
+    let metadata = session.ask(async |store| {
+        store.check(Verb::Alias, &address, given)?;
+        store.alias(&address, alias, given).await
+    })?;
+    shown(&metadata, typed.json, io)
+}
+
+pub(super) fn overlay(
+    session: &Session<'_>,
+    typed: Typed,
+    given: &Attributes,
+    io: &mut Io<'_>,
+) -> Result<(), ManageError> {
+    let (name, address) = name(session, &typed)?;
+    session.ask(async |store| store.check(Verb::Override, &address, given))?;
+    let content = whole(typed.value, &name, io)?;
+    let metadata = session.ask(async |store| store.overlay(&address, content, given).await)?;
+    shown(&metadata, typed.json, io)
+}
+
+pub(super) fn grant(
+    session: &Session<'_>,
+    typed: &Typed,
+    given: &Attributes,
+    io: &mut Io<'_>,
+) -> Result<(), ManageError> {
+    let (_, address) = name(session, typed)?;
+    let whom = &typed.others;
+    let outcomes = session.ask(async |store| {
+        store.check(typed.verb, &address, given)?;
+        match typed.verb {
+            Verb::Grant => store.grant(&address, whom, given).await,
+            _ => store.revoke(&address, whom, given).await,
+        }
+    })?;
+    settle(outcomes, typed.json, io)
+}
+
+/// The one secret that is named, as it was typed and as it is found.
+fn name(session: &Session<'_>, typed: &Typed) -> Result<(String, Address), ManageError> {
+    let name = typed.names.first().cloned().unwrap_or_default();
+    refuse_assignment(&name)?;
+    let address = session.latest(&name)?;
+    Ok((name, address))
+}
+
+fn shown(metadata: &Metadata, as_json: bool, io: &mut Io<'_>) -> Result<(), ManageError> {
+    if as_json { io.write_json(&metadata.json()) } else { Ok(()) }
 }

@@ -1,93 +1,189 @@
-//! The `secret` subcommand: what was typed, as a [`Verb`].
+//! The `secret` subcommand: what was typed, as a [`Typed`].
 //!
 //! No value is parsed here: clap would quote a bad one in its error.
 
-use super::{Add, Get, Init, Input, List, Remove, Show, Update, Verb};
+use super::{Input, Typed, Verb};
+use crate::store::manage::Format;
+use crate::store::manage::attributes::{Form, OPTIONS, Row};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// What a verb takes beside its options, and what help says of it.
+struct Definition {
+    verb: Verb,
+    about: &'static str,
+    more: &'static str,
+    arguments: fn() -> Vec<Arg>,
+}
+
+const DEFINITIONS: &[Definition] = &[
+    Definition {
+        verb: Verb::Init,
+        about: "Make the local store, and an identity that opens it",
+        more: "",
+        arguments: || vec![json()],
+    },
+    Definition {
+        verb: Verb::Add,
+        about: "Add a secret, its value from standard input or a prompt",
+        more: "",
+        arguments: || {
+            let replace = flag("replace", "Replace a secret that has the name");
+            [name(), argument()].into_iter().chain(input()).chain([replace, yes(), json()]).collect()
+        },
+    },
+    Definition {
+        verb: Verb::Get,
+        about: "Write a secret's value, and nothing more, to standard output",
+        more: "",
+        arguments: || {
+            let name = name().value_name("NAME[#FIELD][@N]");
+            vec![name.help("The secret's name, one of its fields, a revision"), reveal()]
+        },
+    },
+    Definition {
+        verb: Verb::List,
+        about: "List the secrets, without their values",
+        more: "",
+        arguments: || vec![json()],
+    },
+    Definition {
+        verb: Verb::Show,
+        about: "Show what is known of a secret, without its value",
+        more: "",
+        arguments: || vec![name().value_name("NAME[@N]"), json()],
+    },
+    Definition {
+        verb: Verb::Update,
+        about: "Change a secret's value, what is said of it, or both",
+        more: "With an option that says something of the secret, such as --description, the value stays and standard \
+               input is not read; `--file -` reads it. --field changes the fields it names and keeps the others.",
+        arguments: || [name(), argument()].into_iter().chain(input()).chain([json()]).collect(),
+    },
+    Definition {
+        verb: Verb::Remove,
+        about: "Remove secrets, or revisions of them",
+        more: "",
+        arguments: || {
+            let names = name().value_name("NAME[@N]").action(ArgAction::Append).num_args(1..);
+            vec![names.help("The secrets' names"), yes(), json()]
+        },
+    },
+    Definition {
+        verb: Verb::Alias,
+        about: "Give a secret's value a second name in a narrower scope",
+        more: "",
+        arguments: || {
+            let alias = Arg::new("other").value_name("ALIAS").required(true).help("The name that it is to have there");
+            vec![name(), alias, json()]
+        },
+    },
+    Definition {
+        verb: Verb::Override,
+        about: "Give a secret's name another value in a narrower scope",
+        more: "",
+        arguments: || [name(), argument()].into_iter().chain(input()).chain([json()]).collect(),
+    },
+    Definition {
+        verb: Verb::Grant,
+        about: "Let applications have a secret",
+        more: "",
+        arguments: || vec![name(), applications(), json()],
+    },
+    Definition {
+        verb: Verb::Revoke,
+        about: "Take a secret away from applications",
+        more: "",
+        arguments: || vec![name(), applications(), json()],
+    },
+    Definition {
+        verb: Verb::History,
+        about: "List the revisions of a secret, without their values",
+        more: "",
+        arguments: || vec![name(), json()],
+    },
+    Definition {
+        verb: Verb::Import,
+        about: "Add the secrets of a file",
+        more: "",
+        arguments: || {
+            let file = Arg::new("document").value_name("FILE").value_parser(value_parser!(PathBuf));
+            let replace = flag("replace", "Replace secrets that have the names");
+            vec![file.help("The file; standard input without one"), format(), replace, yes(), json()]
+        },
+    },
+    Definition {
+        verb: Verb::Export,
+        about: "Write secrets with their values to standard output",
+        more: "",
+        arguments: || {
+            let names = name().required(false).action(ArgAction::Append).num_args(0..);
+            vec![names.help("The secrets' names; all without one"), format(), reveal()]
+        },
+    },
+];
+
 /// What stands behind `secret`.
 pub(crate) fn define(secret: Command) -> Command {
-    secret.subcommand_required(true).arg_required_else_help(true).subcommands([
-        Command::new("init").about("Make the local store, and an identity that opens it").args([
-            Arg::new("recipient")
-                .long("recipient")
-                .value_name("KEY")
-                .action(ArgAction::Append)
-                .help("Encrypt to this age public key too; repeatable"),
-            json(),
-        ]),
-        Command::new("add")
-            .about("Add a secret, its value from standard input or a prompt")
-            .args([name(), argument()])
-            .args(input())
-            .args([
-                description(),
-                Arg::new("replace")
-                    .long("replace")
-                    .action(ArgAction::SetTrue)
-                    .help("Replace a secret that has the name"),
-                yes(),
-                json(),
-            ]),
-        Command::new("get").about("Write a secret's value, and nothing more, to standard output").args([
-            name().value_name("NAME[#FIELD]").help("The secret's name, and one of its fields"),
-            Arg::new("reveal").long("reveal").action(ArgAction::SetTrue).help("Even where that is a terminal"),
-        ]),
-        Command::new("list").about("List the secrets, without their values").arg(json()),
-        Command::new("show").about("Show what is known of a secret, without its value").args([name(), json()]),
-        Command::new("update")
-            .about("Change a secret's value, its description, or both")
-            .after_help(
-                "With --description alone the value stays and standard input is not read; `--file -` reads it. \
-                     --field changes the fields it names and keeps the others.",
-            )
-            .args([name(), argument()])
-            .args(input())
-            .args([description(), json()]),
-        Command::new("rm").about("Remove secrets: all that are named, or none").args([
-            name().action(ArgAction::Append).num_args(1..).help("The secrets' names"),
-            yes(),
-            json(),
-        ]),
-    ])
+    secret.subcommand_required(true).arg_required_else_help(true).subcommands(DEFINITIONS.iter().map(|definition| {
+        let options = OPTIONS.iter().filter(|row| row.verbs.contains(&definition.verb)).map(option);
+        let command = Command::new(definition.verb.name()).about(definition.about);
+        let command = if definition.more.is_empty() { command } else { command.after_help(definition.more) };
+        command.args((definition.arguments)()).args(options)
+    }))
+}
+
+fn option(row: &'static Row) -> Arg {
+    let option = Arg::new(row.option).long(row.option).help(row.help).value_name(row.value);
+    match row.form {
+        Form::Flag => option
+            .value_name("BOOL")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_parser(PossibleValuesParser::new(["true", "false"]).map(OsString::from)),
+        Form::List => option.action(ArgAction::Append).value_parser(value_parser!(OsString)),
+        _ => option.value_parser(value_parser!(OsString)),
+    }
 }
 
 /// From the matches of [`define`].
-pub(crate) fn verb(matches: &ArgMatches) -> Option<Verb> {
+pub(crate) fn typed(matches: &ArgMatches) -> Option<Typed> {
     let (verb, given) = matches.subcommand()?;
-    let text = |name: &str| given.get_one::<String>(name).cloned();
-    let texts = |name: &str| given.get_many::<String>(name).unwrap_or_default().cloned().collect();
-    let flag = |name: &str| given.get_flag(name);
-    let path = |name: &str| given.get_one::<PathBuf>(name).cloned();
-    let input = || Input {
-        file: path("file"),
-        fields: given.get_many::<OsString>("field").unwrap_or_default().cloned().collect(),
-        fields_file: path("fields"),
-        argument: given.contains_id("argument"),
+    let verb = DEFINITIONS.iter().map(|definition| definition.verb).find(|known| known.name() == verb)?;
+    // Not every verb has every argument.
+    let texts = |id: &str| match given.try_get_many::<String>(id) {
+        Ok(Some(texts)) => texts.cloned().collect(),
+        _ => Vec::new(),
     };
-    Some(match verb {
-        "init" => Verb::Init(Init { recipients: texts("recipient"), json: flag("json") }),
-        "add" => Verb::Add(Add {
-            name: text("name")?,
-            value: input(),
-            description: text("description"),
-            replace: flag("replace"),
-            yes: flag("yes"),
-            json: flag("json"),
-        }),
-        "get" => Verb::Get(Get { name: text("name")?, reveal: flag("reveal") }),
-        "list" => Verb::List(List { json: flag("json") }),
-        "show" => Verb::Show(Show { name: text("name")?, json: flag("json") }),
-        "update" => Verb::Update(Update {
-            name: text("name")?,
-            value: input(),
-            description: text("description"),
-            json: flag("json"),
-        }),
-        "rm" => Verb::Remove(Remove { names: texts("name"), yes: flag("yes"), json: flag("json") }),
-        _ => return None,
+    let flag = |id: &str| given.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or(false);
+    let path = |id: &str| given.try_get_one::<PathBuf>(id).ok().flatten().cloned();
+    let words = |id: &str| match given.try_get_many::<OsString>(id) {
+        Ok(Some(words)) => words.cloned().collect(),
+        _ => Vec::new(),
+    };
+    let value = Input {
+        file: path("file").or_else(|| path("document")),
+        fields: words("field"),
+        fields_file: path("fields"),
+        random: given.try_get_one::<u64>("random").ok().flatten().map(|length| *length as usize),
+        argument: given.try_contains_id("argument").unwrap_or(false),
+    };
+    let options = OPTIONS.iter().filter(|row| row.verbs.contains(&verb));
+    let options = options.map(|row| (row, words(row.option))).filter(|(_, words): &(_, Vec<_>)| !words.is_empty());
+    Some(Typed {
+        verb,
+        names: texts("name"),
+        others: texts("other"),
+        value,
+        given: options.collect(),
+        format: texts("format").pop().and_then(|name| Format::ALL.into_iter().find(|format| format.name() == name)),
+        replace: flag("replace"),
+        yes: flag("yes"),
+        reveal: flag("reveal"),
+        json: flag("json"),
     })
 }
 
@@ -100,37 +196,57 @@ fn argument() -> Arg {
     Arg::new("argument").num_args(1..).value_parser(value_parser!(OsString)).hide(true)
 }
 
-fn input() -> [Arg; 3] {
+fn applications() -> Arg {
+    let applications = Arg::new("other").value_name("APP").action(ArgAction::Append).num_args(0..);
+    applications.help("The applications, where it is these that the store grants to")
+}
+
+fn input() -> [Arg; 4] {
     [
         Arg::new("file")
             .long("file")
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
-            .conflicts_with_all(["field", "fields"])
+            .conflicts_with_all(["field", "fields", "random"])
             .help("Take the value from this file; `-` is standard input"),
         Arg::new("field")
             .long("field")
             .value_name("KEY[=@FILE]")
             .value_parser(value_parser!(OsString))
             .action(ArgAction::Append)
-            .conflicts_with("fields")
+            .conflicts_with_all(["fields", "random"])
             .help("Take this field from a file, `@-` for standard input, or a prompt; repeatable"),
         Arg::new("fields")
             .long("fields")
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
+            .conflicts_with("random")
             .help("Take all fields from this file, JSON of strings or dotenv; `-` is standard input"),
+        Arg::new("random")
+            .long("random")
+            .value_name("N")
+            .value_parser(value_parser!(u64).range(8..=128))
+            .help("Make a random password of N characters, 8 to 128, the value"),
     ]
 }
 
-fn description() -> Arg {
-    Arg::new("description").long("description").value_name("TEXT").help("What the secret is for, in ASCII")
+fn format() -> Arg {
+    let names = PossibleValuesParser::new(Format::ALL.map(Format::name));
+    Arg::new("format").long("format").value_name("WORD").value_parser(names).help("How the file is written")
+}
+
+fn reveal() -> Arg {
+    flag("reveal", "Even where that is a terminal")
 }
 
 fn yes() -> Arg {
-    Arg::new("yes").short('y').long("yes").action(ArgAction::SetTrue).help("Do not ask")
+    flag("yes", "Do not ask").short('y')
 }
 
 fn json() -> Arg {
-    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print metadata as JSON")
+    flag("json", "Print metadata as JSON")
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }

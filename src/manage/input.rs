@@ -16,7 +16,11 @@ use zeroize::Zeroizing;
 impl Input {
     /// Whether an option says where the value is.
     pub(super) fn is_named(&self) -> bool {
-        self.file.is_some() || !self.fields.is_empty() || self.fields_file.is_some() || self.argument
+        self.file.is_some()
+            || !self.fields.is_empty()
+            || self.fields_file.is_some()
+            || self.random.is_some()
+            || self.argument
     }
 
     fn refuse_argument(&self) -> Result<(), ManageError> {
@@ -51,6 +55,7 @@ pub(super) fn whole(input: Input, name: &str, io: &mut Io<'_>) -> Result<Content
     }
     let value = match &input.file {
         Some(path) => from_file(path, io)?,
+        None if input.random.is_some() => random(input.random.unwrap_or_default())?,
         None if io.input_is_terminal => ask(name, io)?,
         None => read(&mut io.input, "standard input")?,
     };
@@ -115,6 +120,49 @@ fn check_field(key: &str) -> Result<(), ManageError> {
     Ok(())
 }
 
+#[cfg(feature = "local")]
+fn random(length: usize) -> Result<Secret, ManageError> {
+    Ok(crate::store::local::password(length)?)
+}
+
+#[cfg(not(feature = "local"))]
+fn random(_: usize) -> Result<Secret, ManageError> {
+    Err(ManageError::Usage("this build makes no passwords: it is one without the local store".into()))
+}
+
+/// What an option's file says.
+pub(super) fn text_of(path: &Path) -> Result<String, ManageError> {
+    std::fs::read_to_string(path).map_err(ManageError::io(path.display().to_string()))
+}
+
+/// What an option's file keeps secret, without the line break that an editor or `echo` leaves at its end.
+#[allow(clippy::disallowed_methods, reason = "its last line break is cut off")]
+pub(super) fn line_of(path: &Path) -> Result<Secret, ManageError> {
+    let what = path.display().to_string();
+    let secret = read(&mut File::open(path).map_err(ManageError::io(&*what))?, &what)?;
+    let line = secret.expose();
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    Ok(Secret::from(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
+}
+
+/// All of a document that may hold many values.
+pub(super) fn document(path: &Path, io: &mut Io<'_>) -> Result<Secret, ManageError> {
+    const LARGEST: u64 = 64 << 20;
+    let read_all = |from: &mut dyn Read, what: &str| {
+        let mut bytes = Zeroizing::new(Vec::new());
+        from.take(LARGEST + 1).read_to_end(&mut bytes).map_err(ManageError::io(what))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(ManageError::TooBig(format!("{what}: it is larger than {} MiB", LARGEST >> 20)));
+        }
+        Ok(Secret::from(bytes))
+    };
+    if path == Path::new("-") {
+        return read_all(&mut io.input, "standard input");
+    }
+    let what = path.display().to_string();
+    read_all(&mut File::open(path).map_err(ManageError::io(&*what))?, &what)
+}
+
 fn from_file(path: &Path, io: &mut Io<'_>) -> Result<Secret, ManageError> {
     if path == Path::new("-") {
         return read(&mut io.input, "standard input");
@@ -162,7 +210,7 @@ fn fields_file(text: &Secret, path: &Path) -> Result<Vec<(String, Secret)>, Mana
     Ok(fields)
 }
 
-fn dotenv_fields(text: &[u8], path: &Path) -> Result<Vec<(String, Secret)>, ManageError> {
+pub(super) fn dotenv_fields(text: &[u8], path: &Path) -> Result<Vec<(String, Secret)>, ManageError> {
     let (assignments, errors) = dotenv::parse(text);
     let mut fields: Vec<(String, Secret)> = Vec::with_capacity(assignments.len());
     let mut repeated = None;

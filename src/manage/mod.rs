@@ -2,73 +2,45 @@
 //!
 //! A verb gets its input, asks its questions, calls the kind through [`crate::store::manage::Manage`] and shows metadata.
 //! What a kind does with a call is the kind's. The verbs that change a store are in `change.rs`,
-//! those that look into one in `look.rs`; values come in through `input.rs` and, typed, `prompt.rs`.
+//! those that look into one in `look.rs`, those that carry many secrets in `parcel.rs`; values come in through
+//! `input.rs` and, typed, `prompt.rs`.
 
 mod change;
 pub(crate) mod cli;
 mod input;
 mod look;
+mod parcel;
 mod prompt;
 
 use crate::environ::Environ;
+use crate::net;
+use crate::reference::{Address, Body, parse_angle};
 use crate::secret::Secret;
-pub(crate) use crate::store::manage::ManageError;
-use crate::store::{Kind, Settings};
+use crate::store::manage::attributes::{Form, Row, Said};
+use crate::store::manage::{Attribute, Attributes, Format, Manage, Managing, Outcomes};
+pub(crate) use crate::store::manage::{ManageError, Verb};
+use crate::store::{self, Context, Kind, Settings, StoreError};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-pub(crate) enum Verb {
-    Init(Init),
-    Add(Add),
-    Get(Get),
-    List(List),
-    Show(Show),
-    Update(Update),
-    Remove(Remove),
-}
-
-pub(crate) struct Init {
-    pub(crate) recipients: Vec<String>,
-    pub(crate) json: bool,
-}
-
-pub(crate) struct Add {
-    pub(crate) name: String,
+/// A verb with all that was typed for it; what it has no use for is empty.
+pub(crate) struct Typed {
+    pub(crate) verb: Verb,
+    /// NAME as in a reference: with OWNER, as `secret://…`, with #FIELD or @VERSION.
+    pub(crate) names: Vec<String>,
+    /// The alias that is made, or the applications that a grant is for.
+    pub(crate) others: Vec<String>,
     pub(crate) value: Input,
-    pub(crate) description: Option<String>,
+    /// Each option as it was written; of the form that its row says.
+    pub(crate) given: Vec<(&'static Row, Vec<OsString>)>,
+    pub(crate) format: Option<Format>,
     pub(crate) replace: bool,
     pub(crate) yes: bool,
-    pub(crate) json: bool,
-}
-
-pub(crate) struct Get {
-    /// NAME or NAME#FIELD.
-    pub(crate) name: String,
     pub(crate) reveal: bool,
-}
-
-pub(crate) struct List {
-    pub(crate) json: bool,
-}
-
-pub(crate) struct Show {
-    pub(crate) name: String,
-    pub(crate) json: bool,
-}
-
-pub(crate) struct Update {
-    pub(crate) name: String,
-    pub(crate) value: Input,
-    pub(crate) description: Option<String>,
-    pub(crate) json: bool,
-}
-
-pub(crate) struct Remove {
-    pub(crate) names: Vec<String>,
-    pub(crate) yes: bool,
     pub(crate) json: bool,
 }
 
@@ -82,6 +54,8 @@ pub(crate) struct Input {
     pub(crate) fields: Vec<OsString>,
     /// A JSON object of strings or dotenv; `-` is standard input.
     pub(crate) fields_file: Option<PathBuf>,
+    /// A password of so many characters, made here.
+    pub(crate) random: Option<usize>,
     /// Somebody wrote a value on the command line.
     pub(crate) argument: bool,
 }
@@ -143,21 +117,185 @@ impl Io<'_> {
     }
 }
 
-pub(crate) fn run(
-    verb: Verb,
-    (kind, settings): (&Kind, &Settings),
-    environ: &Environ,
-    io: &mut Io<'_>,
-) -> Result<(), ManageError> {
-    let store = kind.manage.ok_or(ManageError::NoManaging(kind.name))?(settings, environ);
-    match verb {
-        Verb::Init(init) => change::init(&*store, init, io),
-        Verb::Add(add) => change::add(&*store, add, io),
-        Verb::Get(get) => look::get(&*store, get, io),
-        Verb::List(list) => look::list(&*store, list, io),
-        Verb::Show(show) => look::show(&*store, show, io),
-        Verb::Update(update) => change::update(&*store, update, io),
-        Verb::Remove(remove) => change::remove(&*store, remove, io),
+/// The store that the verbs are about, and what asking it may cost.
+pub(crate) struct Session<'a> {
+    pub(crate) kind: &'a Kind,
+    pub(crate) settings: &'a Settings,
+    pub(crate) environ: &'a Environ,
+    /// For each question.
+    pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
+}
+
+impl Session<'_> {
+    fn managing(&self) -> Result<&Managing, ManageError> {
+        self.kind.manage.as_ref().ok_or(ManageError::NoManaging(self.kind.name))
+    }
+
+    /// Opens the store for this question; only remote kinds get a runtime.
+    fn ask<T>(&self, question: impl AsyncFnOnce(&dyn Manage) -> Result<T, ManageError>) -> Result<T, ManageError> {
+        let open = self.managing()?.open;
+        let context = Context::new(self.environ, Instant::now() + self.timeout, self.retries);
+        let asked = async {
+            let store = open(self.settings, &context)?;
+            question(&*store).await
+        };
+        if self.kind.caps.network {
+            return net::wait(asked);
+        }
+        store::at_once(asked).unwrap_or_else(|| {
+            let text = "the store waits for a network, and there is none here";
+            Err(StoreError::Unavailable(text.to_owned()).into())
+        })
+    }
+
+    /// What was said beside names and value; options that the kind does not know with the verb are refused.
+    fn attributes(&self, verb: Verb, given: Vec<(&'static Row, Vec<OsString>)>) -> Result<Attributes, ManageError> {
+        let managing = self.managing()?;
+        let Some((_, known)) = managing.verbs.iter().find(|(known, _)| *known == verb) else {
+            let why = managing.lacks.iter().find(|(lacking, _)| *lacking == verb).map(|(_, why)| *why);
+            return Err(ManageError::Lacks { kind: self.kind.name, verb, why });
+        };
+        let strangers: Vec<String> = given
+            .iter()
+            .filter(|(row, _)| !known.contains(&row.attribute))
+            .map(|(row, _)| format!("`--{}`", row.option))
+            .collect();
+        if !strangers.is_empty() {
+            let known: Vec<String> =
+                known.iter().filter_map(|known| known.row()).map(|row| format!("--{}", row.option)).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let (means, kind) = (if strangers.len() == 1 { "means" } else { "mean" }, self.kind.name);
+            return Err(ManageError::Usage(format!(
+                "{} {means} nothing to `{}` in a {kind} store; of such options it knows {known}",
+                strangers.join(", "),
+                verb.name()
+            )));
+        }
+        let mut attributes = Attributes::default();
+        for (row, written) in given {
+            attributes.say(row.attribute, said(row, written)?);
+        }
+        Ok(attributes)
+    }
+
+    /// The secret that a name means, and the field of it. `check` says what stands against either without asking.
+    fn address(&self, typed: &str) -> Result<(Address, Option<String>), ManageError> {
+        let (address, field) = address(typed)?;
+        let wrong = |message| ManageError::Usage(format!("{:?}: {message}", &*address.path));
+        (self.kind.check)(&address, self.settings).map_err(wrong)?;
+        Ok((address, field))
+    }
+
+    /// A secret as a whole.
+    fn secret(&self, typed: &str) -> Result<Address, ManageError> {
+        match self.address(typed)? {
+            (address, None) => Ok(address),
+            (_, Some(_)) => Err(ManageError::Usage(format!("{typed:?}: only `get` reads a single field"))),
+        }
+    }
+
+    /// The same at one revision: `NAME@N`, or `--revision N`.
+    fn revision(&self, typed: &str, given: &Attributes) -> Result<Address, ManageError> {
+        self.secret(typed).and_then(|address| at_revision(address, given))
+    }
+
+    /// The secret as it is now.
+    fn latest(&self, typed: &str) -> Result<Address, ManageError> {
+        let address = self.secret(typed)?;
+        match &address.version {
+            None => Ok(address),
+            Some(_) => Err(ManageError::Usage(format!("{typed:?}: this verb is about no single revision"))),
+        }
+    }
+}
+
+fn at_revision(mut address: Address, given: &Attributes) -> Result<Address, ManageError> {
+    match (given.number(Attribute::Revision), &address.version) {
+        (None, _) => {}
+        (Some(revision), None) => address.version = Some(revision.to_string().into()),
+        (Some(_), Some(_)) => return Err(ManageError::Usage("NAME@N and --revision both say the revision".into())),
+    }
+    Ok(address)
+}
+
+/// `NAME`, `secret:NAME` or `secret://…`, as it stands in a reference.
+fn address(typed: &str) -> Result<(Address, Option<String>), ManageError> {
+    let body = typed.strip_prefix("secret:").unwrap_or(typed);
+    let wrong = |why: &dyn std::fmt::Display| ManageError::Usage(format!("{typed:?}: {why}"));
+    if body.is_empty() {
+        return Err(wrong(&"a secret's name is empty"));
+    }
+    let hole = parse_angle(&format!("secret:{body}")).map_err(|malformed| wrong(&malformed))?;
+    let tail = hole.tail.unwrap_or_default();
+    match hole.body {
+        Body::Secret(address) if tail.filters.is_empty() && tail.absent == Default::default() => {
+            Ok((address, tail.field))
+        }
+        _ => Err(wrong(&"a name has no filter and no default")),
+    }
+}
+
+fn said(row: &Row, mut written: Vec<OsString>) -> Result<Said, ManageError> {
+    let text = |written: OsString| {
+        let text = written.into_string();
+        text.map_err(|_| ManageError::Usage(format!("--{}: its value is no text", row.option)))
+    };
+    if row.form == Form::List {
+        return Ok(Said::List(written.into_iter().map(text).collect::<Result<_, _>>()?));
+    }
+    // clap takes one alone.
+    let written = written.pop().unwrap_or_default();
+    Ok(match row.form {
+        Form::Flag => Said::Flag(written == "true"),
+        Form::Number => match text(written)?.parse() {
+            Ok(number @ 1..) => Said::Number(number),
+            _ => return Err(ManageError::Usage(format!("--{}: it is a number from 1", row.option))),
+        },
+        Form::File => Said::Text(input::text_of(&PathBuf::from(written))?),
+        Form::Secret => Said::Secret(input::line_of(&PathBuf::from(written))?),
+        Form::Text | Form::List => Said::Text(text(written)?),
+    })
+}
+
+/// What each item came to, on standard output where programs want it; an error where one failed.
+fn settle(outcomes: Outcomes, json: bool, io: &mut Io<'_>) -> Result<(), ManageError> {
+    let partial = outcomes.iter().any(|(_, outcome)| outcome.is_err());
+    if json {
+        let of = |(item, outcome): &(String, Result<(), ManageError>)| match outcome {
+            Ok(()) => serde_json::json!({ "item": item, "done": true }),
+            Err(error) => {
+                serde_json::json!({ "item": item, "done": false, "code": error.code().as_str(), "message": error.to_string() })
+            }
+        };
+        io.write_json(&outcomes.iter().map(of).collect())?;
+    } else if partial {
+        let done = outcomes.iter().filter(|(_, outcome)| outcome.is_ok());
+        let text: String = done.map(|(item, _)| format!("done: {item}\n")).collect();
+        io.write(text.as_bytes())?;
+    }
+    let failed = |(item, outcome): (String, Result<(), ManageError>)| outcome.err().map(|error| (item, error));
+    let failed: Vec<_> = outcomes.into_iter().filter_map(failed).collect();
+    if failed.is_empty() { Ok(()) } else { Err(ManageError::Several(failed)) }
+}
+
+pub(crate) fn run(typed: Typed, session: &Session<'_>, io: &mut Io<'_>) -> Result<(), ManageError> {
+    let mut typed = typed;
+    let given = session.attributes(typed.verb, std::mem::take(&mut typed.given))?;
+    match typed.verb {
+        Verb::Init => change::init(session, &given, typed.json, io),
+        Verb::Add => change::add(session, typed, &given, io),
+        Verb::Get => look::get(session, &typed, &given, io),
+        Verb::List => look::list(session, typed.json, &given, io),
+        Verb::Show => look::show(session, &typed, &given, io),
+        Verb::Update => change::update(session, typed, &given, io),
+        Verb::Remove => change::remove(session, typed, &given, io),
+        Verb::Alias => change::alias(session, &typed, &given, io),
+        Verb::Override => change::overlay(session, typed, &given, io),
+        Verb::Grant | Verb::Revoke => change::grant(session, &typed, &given, io),
+        Verb::History => look::history(session, &typed, &given, io),
+        Verb::Import => parcel::import(session, typed, &given, io),
+        Verb::Export => parcel::export(session, &typed, &given, io),
     }
 }
 
@@ -188,6 +326,11 @@ mod tests {
         }
     }
 
+    fn session(fixture: &Fixture) -> Session<'_> {
+        let (settings, environ) = (&fixture.settings, &fixture.environ);
+        Session { kind: &KIND, settings, environ, timeout: Duration::from_secs(30), retries: 0 }
+    }
+
     struct World {
         fixture: Fixture,
         person: Person,
@@ -210,7 +353,7 @@ mod tests {
             let arguments = arguments.iter().map(|argument| argument.replace("DIR", &directory));
             let matches = cli::define(clap::Command::new("secret"))
                 .try_get_matches_from([String::from("secret")].into_iter().chain(arguments));
-            let verb = cli::verb(&matches.map_err(|error| error.to_string())?).unwrap();
+            let typed = cli::typed(&matches.map_err(|error| error.to_string())?).unwrap();
             let mut output = Vec::new();
             let mut io = Io {
                 input: Box::new(input),
@@ -219,7 +362,7 @@ mod tests {
                 output_is_terminal: self.output_is_terminal,
                 terminal: Box::new(&mut self.person),
             };
-            let ran = run(verb, (&KIND, &self.fixture.settings), &self.fixture.environ, &mut io);
+            let ran = run(typed, &session(&self.fixture), &mut io);
             drop(io);
             ran.map(|()| output).map_err(|error| format!("{}: {error}", error.code().as_str()))
         }
@@ -249,6 +392,36 @@ mod tests {
     #[test]
     fn clap_accepts_its_own_definition() {
         cli::define(clap::Command::new("secret")).debug_assert();
+    }
+
+    #[test]
+    fn what_a_kind_does_not_know_is_refused_before_anything_is_read() {
+        let mut world = World::with(&[]);
+        world.type_lines([]);
+        let error = world.error(&["add", "n", "--visibility", "global", "--hidden"]);
+        assert!(error.contains("`--visibility`, `--hidden` mean nothing to `add` in a local store"), "{error}");
+        assert!(error.contains("it knows --") && error.contains("--description"), "{error}");
+        let mut world = World::around(Fixture::empty());
+        assert!(world.error(&["add", "n", "--schema", "nowhere"]).contains("`--schema`"));
+    }
+
+    #[test]
+    fn several_items_are_told_one_by_one() {
+        let mut output = Vec::new();
+        let mut person = Person::default();
+        let mut io = Io {
+            input: Box::new(io::empty()),
+            input_is_terminal: false,
+            output: Box::new(&mut output),
+            output_is_terminal: false,
+            terminal: Box::new(&mut person),
+        };
+        let denied = || ManageError::from(StoreError::Denied("no".into()));
+        let failed = settle(vec![("a".into(), Ok(())), ("b".into(), Err(denied()))], false, &mut io).unwrap_err();
+        assert_eq!((failed.code().as_str(), failed.to_string()), ("denied", "b: denied: no".to_owned()));
+        settle(vec![("c".into(), Ok(()))], true, &mut io).unwrap();
+        drop(io);
+        assert_eq!(String::from_utf8(output).unwrap(), "done: a\n[{\"done\":true,\"item\":\"c\"}]\n");
     }
 
     #[test]
@@ -474,8 +647,8 @@ mod tests {
             output_is_terminal: false,
             terminal: Box::new(&mut person),
         };
-        let get = Verb::Get(Get { name: "n".into(), reveal: false });
-        let error = run(get, (&KIND, &fixture.settings), &fixture.environ, &mut io).unwrap_err();
+        let matches = cli::define(clap::Command::new("secret")).get_matches_from(["secret", "get", "n"]);
+        let error = run(cli::typed(&matches).unwrap(), &session(&fixture), &mut io).unwrap_err();
         assert!(matches!(&error, ManageError::Io { why, .. } if why.kind() == io::ErrorKind::BrokenPipe), "{error}");
     }
 }

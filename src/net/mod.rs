@@ -81,7 +81,7 @@ pub(crate) fn runtime() -> Result<Runtime, StoreError> {
 }
 
 /// What a store answers that is asked alone.
-pub(crate) fn wait<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(crate) fn wait<T, E: From<StoreError>>(asked: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = runtime()?;
     // A server may be gone when we write to it.
     let answer = crate::sys::without_sigpipe(|| runtime.block_on(asked));

@@ -51,6 +51,9 @@ pub(crate) struct Plan {
     pub(crate) parent_death: Option<i32>,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
+    /// The scope to resolve in, and the application to resolve for.
+    pub(crate) scope: Option<String>,
+    pub(crate) application: Option<String>,
     /// Entries that nothing refers to.
     pub(crate) unused: Vec<(String, Place)>,
     /// Whether the secret_map's entries became variables, and why.
@@ -191,6 +194,8 @@ pub(crate) struct Options {
     pub(crate) dialect: Dialect,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
+    pub(crate) scope: Option<String>,
+    pub(crate) application: Option<String>,
     pub(crate) file_mode: Option<u32>,
     pub(crate) file_owner: Option<String>,
     pub(crate) mode: Mode,
@@ -215,6 +220,8 @@ impl Default for Options {
             dialect: Dialect::default(),
             timeout: Duration::from_secs(30),
             retries: RETRIES,
+            scope: None,
+            application: None,
             file_mode: None,
             file_owner: None,
             mode: Mode::default(),
@@ -336,6 +343,8 @@ impl<'a> Planner<'a> {
             parent_death: self.options.parent_death,
             timeout: self.options.timeout,
             retries: self.options.retries,
+            scope: self.options.scope.clone(),
+            application: self.options.application.clone(),
             unused,
             export,
             nothing_found: nothing.then(|| self.spec.looked_at.clone()),

@@ -477,7 +477,7 @@ impl Apolo {
         if origin == *self.api.origin() {
             return Ok(Service { client: Rc::clone(&self.api), path });
         }
-        let context = Context { environ: &self.environ, deadline: self.deadline.at, retries: self.retries };
+        let context = Context::new(&self.environ, self.deadline.at, self.retries);
         let mut reach = reach(url, &self.settings, &context)?;
         (reach.deadline, reach.base.path) = (self.deadline, String::new());
         Ok(Service { client: Rc::new(Client::new(reach)?), path })

@@ -432,7 +432,7 @@ mod tests {
 
     fn opened(settings: &Settings, environ: &Environ) -> Result<Box<dyn Store>, StoreError> {
         let deadline = Instant::now() + Duration::from_secs(60);
-        open(settings, &Context { environ, deadline, retries: 0 })
+        open(settings, &Context::new(environ, deadline, 0))
     }
 
     #[track_caller]

@@ -36,7 +36,7 @@ pub(crate) struct Double {
 
 impl Double {
     pub(crate) fn open(kind: &Kind, settings: Settings, environ: &Environ, home: Option<Home>) -> Self {
-        let context = Context { environ, deadline: Instant::now() + Duration::from_secs(60), retries: 0 };
+        let context = Context::new(environ, Instant::now() + Duration::from_secs(60), 0);
         Self { store: (kind.open)(&settings, &context).unwrap(), _home: home, _server: None }
     }
 

@@ -452,7 +452,7 @@ mod tests {
     #[test]
     fn only_the_variables_named_are_passed_on() {
         let environ = Environ::of(["PATH=/bin:/usr/bin", "A=1", "A=2", "TOKEN=t", "BARE"]);
-        let context = Context { environ: &environ, deadline: Instant::now() + LONG, retries: 0 };
+        let context = Context::new(&environ, Instant::now() + LONG, 0);
         let command = ["sh", "-c", r#"echo "$A,${TOKEN-unset}""#];
         let mut some = settings(&command);
         some.set("env", Setting::List(vec!["A".into(), "PATH".into(), "MISSING".into()]));

@@ -1,56 +1,238 @@
 //! What managing a store is: the second trait of a kind, what its verbs take and give, their error.
 //!
 //! Launching never touches it. The verbs themselves, with their questions and tables, are in
-//! `crate::manage`; a kind implements what it has and inherits "has no …" for the rest.
+//! `crate::manage`. A kind says as data which verbs it has and which options it knows with each
+//! ([`Managing`]), and implements those; what it lacks is refused before it is opened.
 
-use super::StoreError;
+pub(crate) mod attributes;
+
+use super::{Context, Settings, StoreError};
 use crate::failure::Code;
+use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::{RenderError, Value};
+pub(crate) use attributes::{Attribute, Attributes};
 use serde_json::json;
 use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
 
 /// The most bytes that a value, or one field of it, may have.
 pub(crate) const LARGEST_VALUE: usize = 1 << 20;
-/// The longest description, as Tapis has it.
-pub(crate) const LONGEST_DESCRIPTION: usize = 500;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Init,
+    Add,
+    Get,
+    List,
+    Show,
+    Update,
+    Remove,
+    Alias,
+    Override,
+    Grant,
+    Revoke,
+    History,
+    Import,
+    Export,
+}
+
+impl Verb {
+    /// As it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Add => "add",
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Show => "show",
+            Self::Update => "update",
+            Self::Remove => "rm",
+            Self::Alias => "alias",
+            Self::Override => "override",
+            Self::Grant => "grant",
+            Self::Revoke => "revoke",
+            Self::History => "history",
+            Self::Import => "import",
+            Self::Export => "export",
+        }
+    }
+}
+
+/// What can be managed in a store of a kind, as data.
+pub(crate) struct Managing {
+    pub(crate) open: OpenToManage,
+    /// Each verb that the kind has, with the options that it knows there.
+    pub(crate) verbs: &'static [(Verb, &'static [Attribute])],
+    /// Why it has no other ones, where there is more to say: "its API shares nothing". Begins after "because".
+    pub(crate) lacks: &'static [(Verb, &'static str)],
+    /// What `import` and `export` know, the one taken where none is said first.
+    pub(crate) formats: &'static [Format],
+}
+
+/// Opened anew for each question, with a deadline of its own: whoever is asked for a value meanwhile may take longer
+/// than any.
+pub(crate) type OpenToManage = for<'a> fn(&'a Settings, &'a Context<'a>) -> Result<Box<dyn Manage + 'a>, StoreError>;
+
+/// Of local kinds it is ready at once; only remote ones get a runtime.
+pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, ManageError>> + 'a>>;
+
+/// What a local kind did.
+pub(crate) fn done<'a, T: 'a>(result: Result<T, ManageError>) -> Doing<'a, T> {
+    Box::pin(std::future::ready(result))
+}
+
+/// What became of each of several items, by the name it was given. A kind whose system does all or nothing gives
+/// one error for the whole and none here.
+pub(crate) type Outcomes = Vec<(String, Result<(), ManageError>)>;
+
+/// An `address` has no store in it; its version is `@N` or `--revision N`, for `value`, `show` and `remove`.
+/// `given` has only what the kind says it knows with the verb.
 pub(crate) trait Manage {
+    /// What can be said against a verb without asking anybody: rules for names, descriptions and options. Beyond
+    /// [`super::Kind::check`], which was asked before.
+    fn check(&self, _verb: Verb, _address: &Address, _given: &Attributes) -> Result<(), ManageError> {
+        Ok(())
+    }
+
     /// Makes the store, and an identity for it where there is none.
     fn init(&self, _recipients: &[String]) -> Result<Made, ManageError> {
-        Err(ManageError::NoVerb("init"))
+        Err(ManageError::NoVerb(Verb::Init))
     }
 
-    /// What stands against a new secret of this name, one that has it included.
-    fn check_new(&self, _name: &str) -> Result<(), ManageError> {
-        Err(ManageError::NoVerb("add"))
+    /// Whether `add` would meet a secret. Asked before a value is typed.
+    fn exists<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, bool> {
+        Box::pin(async move {
+            match self.show(address, given).await {
+                Ok(_) => Ok(true),
+                Err(ManageError::NotFound { .. }) => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
     }
 
-    fn add(&self, _name: &str, _new: New, _existing: Existing) -> Result<Metadata, ManageError> {
-        Err(ManageError::NoVerb("add"))
+    fn add<'a>(
+        &'a self,
+        _address: &'a Address,
+        _content: Content,
+        _existing: Existing,
+        _given: &'a Attributes,
+    ) -> Doing<'a, Metadata> {
+        no_verb(Verb::Add)
     }
 
-    fn value(&self, _name: &str) -> Result<Content, ManageError> {
-        Err(ManageError::NoVerb("get"))
+    fn value<'a>(&'a self, _address: &'a Address, _given: &'a Attributes) -> Doing<'a, Content> {
+        no_verb(Verb::Get)
     }
 
-    /// Sorted by name.
-    fn list(&self) -> Result<Vec<Metadata>, ManageError> {
-        Err(ManageError::NoVerb("list"))
+    /// Sorted by place and name.
+    fn list<'a>(&'a self, _given: &'a Attributes) -> Doing<'a, Vec<Metadata>> {
+        no_verb(Verb::List)
     }
 
-    fn show(&self, _name: &str) -> Result<Metadata, ManageError> {
-        Err(ManageError::NoVerb("show"))
+    fn show<'a>(&'a self, _address: &'a Address, _given: &'a Attributes) -> Doing<'a, Metadata> {
+        no_verb(Verb::Show)
     }
 
-    fn update(&self, _name: &str, _change: Change) -> Result<Metadata, ManageError> {
-        Err(ManageError::NoVerb("update"))
+    /// None: the value stays, and only what was said changes.
+    fn update<'a>(
+        &'a self,
+        _address: &'a Address,
+        _content: Option<NewContent>,
+        _given: &'a Attributes,
+    ) -> Doing<'a, Metadata> {
+        no_verb(Verb::Update)
     }
 
-    /// All of them or, where one does not exist, none.
-    fn remove(&self, _names: &[String]) -> Result<(), ManageError> {
-        Err(ManageError::NoVerb("rm"))
+    fn remove<'a>(&'a self, _addresses: &'a [Address], _given: &'a Attributes) -> Doing<'a, Outcomes> {
+        no_verb(Verb::Remove)
+    }
+
+    /// Another name for the secret's value, in the narrower scope that was said.
+    fn alias<'a>(&'a self, _address: &'a Address, _name: &'a str, _given: &'a Attributes) -> Doing<'a, Metadata> {
+        no_verb(Verb::Alias)
+    }
+
+    /// Another value for the secret's name, in the narrower scope that was said.
+    fn overlay<'a>(&'a self, _address: &'a Address, _content: Content, _given: &'a Attributes) -> Doing<'a, Metadata> {
+        no_verb(Verb::Override)
+    }
+
+    /// To applications, or whom else the options name.
+    fn grant<'a>(&'a self, _address: &'a Address, _to: &'a [String], _given: &'a Attributes) -> Doing<'a, Outcomes> {
+        no_verb(Verb::Grant)
+    }
+
+    fn revoke<'a>(&'a self, _address: &'a Address, _from: &'a [String], _given: &'a Attributes) -> Doing<'a, Outcomes> {
+        no_verb(Verb::Revoke)
+    }
+
+    /// What is known of each revision that is left, the newest first.
+    fn history<'a>(&'a self, _address: &'a Address, _given: &'a Attributes) -> Doing<'a, Vec<Metadata>> {
+        no_verb(Verb::History)
+    }
+
+    /// As many calls of `add`, where the kind has nothing better.
+    fn import<'a>(&'a self, parcel: Parcel, existing: Existing, _given: &'a Attributes) -> Doing<'a, Outcomes> {
+        Box::pin(async move {
+            let Parcel::Items(items) = parcel else { return Err(ManageError::NoVerb(Verb::Import)) };
+            let mut outcomes = Outcomes::new();
+            for Item { address, content, given } in items {
+                let added = self.add(&address, content, existing, &given).await;
+                outcomes.push((address.path.to_string(), added.map(drop)));
+            }
+            Ok(outcomes)
+        })
+    }
+
+    /// Without addresses all. [`Parcel::Document`] where the format is the system's own.
+    fn export<'a>(&'a self, _addresses: &'a [Address], _format: Format, _given: &'a Attributes) -> Doing<'a, Parcel> {
+        no_verb(Verb::Export)
+    }
+}
+
+fn no_verb<'a, T: 'a>(verb: Verb) -> Doing<'a, T> {
+    done(Err(ManageError::NoVerb(verb)))
+}
+
+/// Many secrets on their way in or out.
+pub(crate) enum Parcel {
+    Items(Vec<Item>),
+    /// In a format that the kind reads and writes itself.
+    #[allow(dead_code, reason = "kinds with formats of their own come next")]
+    Document(Format, Secret),
+}
+
+/// What one `add` takes.
+pub(crate) struct Item {
+    pub(crate) address: Address,
+    pub(crate) content: Content,
+    pub(crate) given: Attributes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// NAME=VALUE lines; text only.
+    Dotenv,
+    /// An object: each member is a value, or an object of a value and what is said beside it.
+    Json,
+    /// The JSON, encrypted to age recipients. The kind's own affair, as it has the identities.
+    Age,
+    /// The list that Cloudify's manager exports.
+    Cloudify,
+}
+
+impl Format {
+    pub(crate) const ALL: [Self; 4] = [Self::Dotenv, Self::Json, Self::Age, Self::Cloudify];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dotenv => "dotenv",
+            Self::Json => "json",
+            Self::Age => "age",
+            Self::Cloudify => "cloudify",
+        }
     }
 }
 
@@ -90,23 +272,11 @@ impl From<Content> for Value {
     }
 }
 
-/// A secret to be made.
-pub(crate) struct New {
-    pub(crate) content: Content,
-    pub(crate) description: String,
-}
-
 /// What becomes of a secret that already has the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Existing {
     Refuse,
     Replace,
-}
-
-/// What `update` changes; what is None stays.
-pub(crate) struct Change {
-    pub(crate) content: Option<NewContent>,
-    pub(crate) description: Option<String>,
 }
 
 pub(crate) enum NewContent {
@@ -124,22 +294,29 @@ pub(crate) struct Made {
     pub(crate) store: PathBuf,
 }
 
-/// All that may be shown of a secret.
+/// All that may be shown of a secret, or of one revision of it. What a system does not tell is None.
+#[derive(Clone, Default)]
 pub(crate) struct Metadata {
     pub(crate) name: String,
-    pub(crate) description: String,
-    /// RFC 3339, UTC; empty where it is not known, as is `updated` and `creator`.
-    pub(crate) created: String,
-    pub(crate) updated: String,
-    pub(crate) creator: String,
+    /// The scope or namespace, where a store has several: `shop/prod`, `cluster/org/project`.
+    pub(crate) place: Option<String>,
+    pub(crate) description: Option<String>,
+    /// RFC 3339, UTC, as `updated`.
+    pub(crate) created: Option<String>,
+    pub(crate) updated: Option<String>,
+    pub(crate) creator: Option<String>,
+    pub(crate) revision: Option<u64>,
     pub(crate) fields: Option<Vec<String>>,
     /// In bytes.
-    pub(crate) size: usize,
+    pub(crate) size: Option<usize>,
+    /// What else the system's API names, under its own names; never a value. Where one is also a member above, this
+    /// one is shown in JSON.
+    pub(crate) attributes: Vec<(&'static str, serde_json::Value)>,
 }
 
 impl Metadata {
     pub(crate) fn json(&self) -> serde_json::Value {
-        json!({
+        let mut json = json!({
             "name": self.name,
             "description": self.description,
             "created": self.created,
@@ -147,7 +324,17 @@ impl Metadata {
             "creator": self.creator,
             "fields": self.fields,
             "size": self.size,
-        })
+        });
+        if let Some(place) = &self.place {
+            json["place"] = json!(place);
+        }
+        if let Some(revision) = self.revision {
+            json["revision"] = json!(revision);
+        }
+        for (name, value) in &self.attributes {
+            json[*name] = value.clone();
+        }
+        json
     }
 }
 
@@ -163,10 +350,18 @@ pub(crate) enum ManageError {
         name: String,
         store: String,
     },
-    /// The kind lacks the verb.
-    NoVerb(&'static str),
+    /// The kind lacks the verb, and its table says otherwise.
+    NoVerb(Verb),
+    /// The kind's table has no such verb, and why.
+    Lacks {
+        kind: &'static str,
+        verb: Verb,
+        why: Option<&'static str>,
+    },
     /// The kind cannot be managed at all.
     NoManaging(&'static str),
+    /// Of several items these failed; the others were done.
+    Several(Vec<(String, ManageError)>),
     /// The secret does not have what was asked for.
     Unfit {
         name: String,
@@ -193,7 +388,10 @@ impl ManageError {
             Self::Store(error) => error.code(),
             Self::NotFound { .. } | Self::Unfit { why: RenderError::NoSuchField(_), .. } => Code::NotFound,
             Self::Unfit { .. } => Code::Malformed,
-            Self::Exists { .. } | Self::NoVerb(_) | Self::NoManaging(_) | Self::Usage(_) => Code::Config,
+            Self::Exists { .. } | Self::NoVerb(_) | Self::Lacks { .. } | Self::NoManaging(_) | Self::Usage(_) => {
+                Code::Config
+            }
+            Self::Several(failed) => failed.first().map_or(Code::Config, |(_, error)| error.code()),
             Self::TooBig(_) => Code::TooBig,
             Self::Io { .. } => Code::Unavailable,
         }
@@ -218,9 +416,17 @@ impl fmt::Display for ManageError {
                 "{store} already has a secret `{name}`; `inject secret update` changes it, --replace puts a new one \
                  in its place"
             ),
-            Self::NoVerb(verb) => write!(out, "this kind of store has no `{verb}`"),
+            Self::NoVerb(verb) => write!(out, "this kind of store has no `{}`", verb.name()),
+            Self::Lacks { kind, verb, why } => {
+                write!(out, "a {kind} store has no `{}`", verb.name())?;
+                why.map_or(Ok(()), |why| write!(out, ": {why}"))
+            }
             Self::NoManaging(kind) => {
                 write!(out, "secrets of a `{kind}` store are not managed by inject; name another store with -s")
+            }
+            Self::Several(failed) => {
+                let each: Vec<_> = failed.iter().map(|(item, error)| format!("{item}: {error}")).collect();
+                out.write_str(&each.join("\n"))
             }
             Self::Unfit { name, why } => write!(out, "`{name}`: {why}"),
             Self::Usage(text) | Self::TooBig(text) => out.write_str(text),

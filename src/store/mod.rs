@@ -18,7 +18,8 @@ use crate::reference::Address;
 use crate::template::Value;
 use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::{self, Waker};
 use std::time::{Duration, Instant};
 
 pub(crate) trait Store {
@@ -51,6 +52,14 @@ pub(crate) type Pending<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>
 
 pub(crate) fn ready<'a>(result: Result<(), StoreError>) -> Pending<'a> {
     Box::pin(std::future::ready(result))
+}
+
+/// What a future of a local kind gives, which is ready the first time it is looked at; None where it waits.
+pub(crate) fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut task::Context::from_waker(Waker::noop())) {
+        task::Poll::Ready(output) => Some(output),
+        task::Poll::Pending => None,
+    }
 }
 
 /// One secret that is wanted, and the store's answer.
@@ -101,7 +110,7 @@ pub(crate) struct Kind {
     pub(crate) check: fn(&Address, &Settings) -> Result<(), String>,
     pub(crate) open: Open,
     /// What `inject secret` works on, where the kind can be managed.
-    pub(crate) manage: Option<OpenToManage>,
+    pub(crate) manage: Option<manage::Managing>,
 }
 
 impl Kind {
@@ -113,7 +122,6 @@ impl Kind {
 }
 
 pub(crate) type Open = fn(&Settings, &Context<'_>) -> Result<Box<dyn Store>, StoreError>;
-pub(crate) type OpenToManage = for<'a> fn(&'a Settings, &'a Environ) -> Box<dyn manage::Manage + 'a>;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Caps {
@@ -235,6 +243,19 @@ pub(crate) struct Context<'a> {
     pub(crate) deadline: Instant,
     /// How often a request over a network is made again.
     pub(crate) retries: u32,
+    #[allow(dead_code, reason = "kinds with scopes come next")]
+    /// `--scope`: where secrets are looked for, in kinds that have scopes.
+    pub(crate) scope: Option<&'a str>,
+    #[allow(dead_code, reason = "kinds with grants come next")]
+    /// `--as`: the application that they are for, in kinds that grant them.
+    pub(crate) application: Option<&'a str>,
+}
+
+impl<'a> Context<'a> {
+    /// Without a scope or an application.
+    pub(crate) fn new(environ: &'a Environ, deadline: Instant, retries: u32) -> Self {
+        Self { environ, deadline, retries, scope: None, application: None }
+    }
 }
 
 /// The kind whose pods `--pod` names.

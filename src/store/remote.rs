@@ -252,7 +252,7 @@ mod tests {
     fn reached<const N: usize>(settings: &Settings, variables: [&str; N]) -> Result<Reach, StoreError> {
         let deadline = Instant::now() + Duration::from_secs(30);
         let environ = Environ::of(variables);
-        reach("https://vault.example.org", settings, &Context { environ: &environ, deadline, retries: 3 })
+        reach("https://vault.example.org", settings, &Context::new(&environ, deadline, 3))
     }
 
     #[track_caller]

@@ -41,7 +41,7 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("toml", &["spec/document.rs"]),
     ("strsim", &["failure.rs"]),
     ("secrecy", &["secret.rs", "store/local/"]),
-    ("base64", &["filter.rs", "store/", "net/"]),
+    ("base64", &["filter.rs", "store/", "net/", "manage/"]),
     ("tokio", &["net/"]),
     ("hyper", &["net/"]),
     ("hyper_util", &["net/"]),

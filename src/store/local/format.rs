@@ -147,15 +147,16 @@ impl Entry {
         let Details { description, created, updated, creator } = self.details.clone();
         Metadata {
             name: name.to_owned(),
-            description,
-            updated: if updated.is_empty() { created.clone() } else { updated },
-            created,
-            creator,
+            description: Some(description),
+            updated: Some(if updated.is_empty() { created.clone() } else { updated }),
+            created: Some(created),
+            creator: Some(creator),
             fields: match &self.content {
                 Content::Bytes(_) => None,
                 Content::Fields(fields) => Some(fields.iter().map(|(name, _)| name.clone()).collect()),
             },
-            size: self.content.size(),
+            size: Some(self.content.size()),
+            ..Metadata::default()
         }
     }
 }

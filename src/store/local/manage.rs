@@ -2,9 +2,13 @@
 
 use super::file::{self, Writer};
 use super::format::{Details, Document, Entry};
-use super::{check_name, identity, login, path, time};
+use super::{identity, login, path, time};
 use crate::environ::Environ;
-use crate::store::manage::{Change, Content, Existing, Made, Manage, ManageError, Metadata, New, NewContent};
+use crate::reference::Address;
+use crate::store::manage::{
+    Attribute, Attributes, Content, Doing, Existing, Made, Manage, ManageError, Metadata, NewContent, Outcomes, Verb,
+    done,
+};
 use crate::store::{Settings, StoreError};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -50,14 +54,8 @@ fn not_found(name: &str, store: &str) -> ManageError {
     ManageError::NotFound { name: name.to_owned(), store: store.to_owned() }
 }
 
-/// Whether a secret could be made under the name.
-fn unused(name: &str, document: &Document, store: &str) -> Result<(), ManageError> {
-    check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
-    match document.secrets.get(name) {
-        Some(_) => Err(ManageError::Exists { name: name.to_owned(), store: store.to_owned() }),
-        None => Ok(()),
-    }
-}
+/// The longest description, as Tapis has it.
+const LONGEST_DESCRIPTION: usize = 500;
 
 impl Manage for Secrets<'_> {
     fn init(&self, recipients: &[String]) -> Result<Made, ManageError> {
@@ -83,46 +81,67 @@ impl Manage for Secrets<'_> {
         Ok(Made { public_keys, identity: identities.origin.to_string(), store: path })
     }
 
-    fn check_new(&self, name: &str) -> Result<(), ManageError> {
-        let (store, document) = self.read()?;
-        unused(name, &document, &store)
+    fn check(&self, verb: Verb, _: &Address, given: &Attributes) -> Result<(), ManageError> {
+        let _ = verb;
+        given.text(Attribute::Description).map_or(Ok(()), check_description)
     }
 
-    fn add(&self, name: &str, new: New, existing: Existing) -> Result<Metadata, ManageError> {
-        self.write(|document, store| {
-            match unused(name, document, store) {
-                Err(ManageError::Exists { .. }) if existing == Existing::Replace => {}
-                other => other?,
+    fn exists<'a>(&'a self, address: &'a Address, _: &'a Attributes) -> Doing<'a, bool> {
+        done(self.read().map_err(ManageError::from).map(|(_, document)| document.secrets.get(&address.path).is_some()))
+    }
+
+    fn add<'a>(
+        &'a self,
+        address: &'a Address,
+        content: Content,
+        existing: Existing,
+        given: &'a Attributes,
+    ) -> Doing<'a, Metadata> {
+        let name = &*address.path;
+        done(self.write(|document, store| {
+            if existing == Existing::Refuse && document.secrets.get(name).is_some() {
+                return Err(ManageError::Exists { name: name.to_owned(), store: store.to_owned() });
             }
             let now = time::now();
-            let details =
-                Details { description: new.description, created: now.clone(), updated: now, creator: login() };
-            let entry = Entry { content: new.content, details };
+            let description = given.text(Attribute::Description).unwrap_or_default().to_owned();
+            let details = Details { description, created: now.clone(), updated: now, creator: login() };
+            let entry = Entry { content, details };
             let metadata = entry.metadata(name);
             document.secrets.put(name, entry);
             Ok(metadata)
-        })
+        }))
     }
 
-    fn value(&self, name: &str) -> Result<Content, ManageError> {
-        let (store, mut document) = self.read()?;
-        document.secrets.remove(name).map(|entry| entry.content).ok_or_else(|| not_found(name, &store))
+    fn value<'a>(&'a self, address: &'a Address, _: &'a Attributes) -> Doing<'a, Content> {
+        done(self.read().map_err(ManageError::from).and_then(|(store, mut document)| {
+            let entry = document.secrets.remove(&address.path);
+            entry.map(|entry| entry.content).ok_or_else(|| not_found(&address.path, &store))
+        }))
     }
 
-    fn list(&self) -> Result<Vec<Metadata>, ManageError> {
-        let (_, document) = self.read()?;
-        Ok(document.secrets.iter().map(|(name, entry)| entry.metadata(name)).collect())
+    fn list<'a>(&'a self, _: &'a Attributes) -> Doing<'a, Vec<Metadata>> {
+        done(self.read().map_err(ManageError::from).map(|(_, document)| {
+            document.secrets.iter().map(|(name, entry)| entry.metadata(name)).collect()
+        }))
     }
 
-    fn show(&self, name: &str) -> Result<Metadata, ManageError> {
-        let (store, document) = self.read()?;
-        document.secrets.get(name).map(|entry| entry.metadata(name)).ok_or_else(|| not_found(name, &store))
+    fn show<'a>(&'a self, address: &'a Address, _: &'a Attributes) -> Doing<'a, Metadata> {
+        done(self.read().map_err(ManageError::from).and_then(|(store, document)| {
+            let entry = document.secrets.get(&address.path);
+            entry.map(|entry| entry.metadata(&address.path)).ok_or_else(|| not_found(&address.path, &store))
+        }))
     }
 
-    fn update(&self, name: &str, change: Change) -> Result<Metadata, ManageError> {
-        self.write(|document, store| {
+    fn update<'a>(
+        &'a self,
+        address: &'a Address,
+        content: Option<NewContent>,
+        given: &'a Attributes,
+    ) -> Doing<'a, Metadata> {
+        let name = &*address.path;
+        done(self.write(|document, store| {
             let entry = document.secrets.get_mut(name).ok_or_else(|| not_found(name, store))?;
-            match (change.content, &mut entry.content) {
+            match (content, &mut entry.content) {
                 (None, _) => {}
                 (Some(NewContent::Whole(content)), old) => *old = content,
                 (Some(NewContent::Fields(new)), Content::Fields(old)) => {
@@ -139,21 +158,32 @@ impl Manage for Secrets<'_> {
                     )));
                 }
             }
-            if let Some(description) = change.description {
-                entry.details.description = description;
+            if let Some(description) = given.text(Attribute::Description) {
+                description.clone_into(&mut entry.details.description);
             }
             entry.details.updated = time::now();
             Ok(entry.metadata(name))
-        })
+        }))
     }
 
-    fn remove(&self, names: &[String]) -> Result<(), ManageError> {
-        self.write(|document, store| {
+    fn remove<'a>(&'a self, addresses: &'a [Address], _: &'a Attributes) -> Doing<'a, Outcomes> {
+        done(self.write(|document, store| {
             // Nothing is written where one is missing.
-            for name in names {
-                document.secrets.remove(name).ok_or_else(|| not_found(name, store))?;
+            for address in addresses {
+                document.secrets.remove(&address.path).ok_or_else(|| not_found(&address.path, store))?;
             }
-            Ok(())
-        })
+            Ok(addresses.iter().map(|address| (address.path.to_string(), Ok(()))).collect())
+        }))
     }
+}
+
+/// Tapis's rules.
+fn check_description(description: &str) -> Result<(), ManageError> {
+    if !description.is_ascii() {
+        return Err(ManageError::Usage("a description has ASCII characters only".into()));
+    }
+    if description.len() > LONGEST_DESCRIPTION {
+        return Err(ManageError::Usage(format!("a description has at most {LONGEST_DESCRIPTION} characters")));
+    }
+    Ok(())
 }

@@ -13,7 +13,7 @@ mod manage;
 mod random;
 mod time;
 
-use super::manage::Content;
+use super::manage::{Attribute, Content, Managing, Verb};
 use super::{Caps, Context, Form, Kind, Pending, Request, Settings, StoreError};
 use crate::environ::Environ;
 use crate::reference::Address;
@@ -23,6 +23,7 @@ use format::{Details, Entry};
 use identity::Identities;
 pub(crate) use identity::{Origin, Source, source as identity_source};
 pub(crate) use manage::Secrets;
+pub(crate) use random::password;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -42,7 +43,20 @@ pub(crate) static KIND: Kind = Kind {
     ambient: None,
     check,
     open: |settings, context| Ok(Box::new(Store::open(settings, context)?)),
-    manage: Some(|settings, environ| Box::new(Secrets { settings, environ })),
+    manage: Some(Managing {
+        open: |settings, context| Ok(Box::new(Secrets { settings, environ: context.environ })),
+        verbs: &[
+            (Verb::Init, &[Attribute::Recipient]),
+            (Verb::Add, &[Attribute::Description]),
+            (Verb::Get, &[]),
+            (Verb::List, &[]),
+            (Verb::Show, &[]),
+            (Verb::Update, &[Attribute::Description]),
+            (Verb::Remove, &[]),
+        ],
+        lacks: &[],
+        formats: &[],
+    }),
 };
 
 /// Decrypted; nothing of the document is parsed yet.
@@ -135,7 +149,7 @@ impl Store {
                     let now = time::now();
                     let details =
                         Details { created: now.clone(), updated: now, creator: login(), ..Details::default() };
-                    document.random.put(key, Entry { content: Content::Bytes(random::password(length)?), details });
+                    document.random.put(key, Entry { content: Content::Bytes(password(length)?), details });
                 }
                 kept.push(document.random.get(key).map(|entry| entry.content.share()));
             }
@@ -271,13 +285,15 @@ impl Fixture {
 
     /// A store with these secrets.
     pub(crate) fn with(secrets: &[(&str, &[u8])]) -> Self {
-        use super::manage::{Existing, Manage as _, New};
+        use super::manage::{Attributes, Existing, Manage as _};
         let fixture = Self::empty();
         let store = fixture.secrets();
         store.init(&[]).unwrap();
         for (name, value) in secrets {
             let content = Content::Bytes(crate::secret::Secret::from(value.to_vec()));
-            store.add(name, New { content, description: String::new() }, Existing::Refuse).unwrap();
+            let address = Address { store: None, path: (*name).into(), version: None };
+            let given = Attributes::default();
+            super::at_once(store.add(&address, content, Existing::Refuse, &given)).unwrap().unwrap();
         }
         fixture
     }
@@ -312,8 +328,9 @@ impl Drop for Fixture {
 #[allow(clippy::disallowed_methods, reason = "the tests compare values")]
 mod tests {
     use super::super::Setting;
-    use super::super::manage::Manage as _;
+    use super::super::manage::{Attributes, Manage as _, ManageError, Outcomes};
     use super::*;
+    use crate::store::at_once;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
@@ -325,7 +342,7 @@ mod tests {
 
     fn open(fixture: &Fixture) -> Result<Store, StoreError> {
         let deadline = Instant::now() + Duration::from_secs(10);
-        Store::open(&fixture.settings, &Context { environ: &fixture.environ, deadline, retries: 0 })
+        Store::open(&fixture.settings, &Context::new(&fixture.environ, deadline, 0))
     }
 
     /// The bytes of what was found.
@@ -340,6 +357,12 @@ mod tests {
 
     fn password(fixture: &Fixture, key: &str) -> Vec<u8> {
         resolve(fixture, vec![request(key, Some(24))]).remove(0).unwrap().unwrap()
+    }
+
+    /// `a`.
+    fn remove(fixture: &Fixture) -> Result<Outcomes, ManageError> {
+        let addresses = [request("a", None).address];
+        at_once(fixture.secrets().remove(&addresses, &Attributes::default())).unwrap()
     }
 
     fn failure(fixture: &Fixture) -> StoreError {
@@ -423,14 +446,14 @@ mod tests {
             fs::write(&path, &bytes).unwrap();
             let StoreError::Malformed(why) = failure(&fixture) else { panic!("{word}") };
             assert!(why.contains(word) && why.contains("secrets.age"), "{why}");
-            assert!(fixture.secrets().remove(&["a".into()]).is_err());
+            assert!(remove(&fixture).is_err());
             assert!(fixture.secrets().init(&[]).is_err());
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
         fs::remove_file(&path).unwrap();
         let StoreError::Unavailable(why) = failure(&fixture) else { panic!() };
         assert!(why.contains("inject secret init"), "{why}");
-        assert!(fixture.secrets().remove(&["a".into()]).is_err());
+        assert!(remove(&fixture).is_err());
         assert!(!path.exists());
     }
 
@@ -446,7 +469,7 @@ mod tests {
         let fixture = Fixture::with(&[]);
         encrypt(&fixture, br#"{"format": 1, "secrets": {"a": {"value": "1"}}}"#);
         assert_eq!(resolve(&fixture, vec![request("a", None)]), [Some(Ok(b"1".to_vec()))]);
-        fixture.secrets().remove(&["a".into()]).unwrap();
+        remove(&fixture).unwrap();
         assert_eq!(resolve(&fixture, vec![request("a", None)]), [None]);
     }
 
@@ -466,7 +489,7 @@ mod tests {
         let before = fs::read(store_path(&fixture)).unwrap();
         let error = open(&fixture).ok().unwrap().answer(&mut [request("a", None)]).unwrap_err();
         assert!(error.to_string().contains("format 2"), "{error}");
-        assert!(fixture.secrets().remove(&["a".into()]).is_err());
+        assert!(remove(&fixture).is_err());
         assert_eq!(fs::read(store_path(&fixture)).unwrap(), before);
     }
 
@@ -504,7 +527,7 @@ mod tests {
     fn a_crashed_writer_leaves_nothing_that_stops_the_next() {
         let fixture = Fixture::with(&[("a", b"1")]);
         fs::write(fixture.directory.join("secrets.age.new"), "half").unwrap();
-        fixture.secrets().remove(&["a".into()]).unwrap();
+        remove(&fixture).unwrap();
         let mut left: Vec<_> =
             fs::read_dir(&fixture.directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
@@ -524,7 +547,7 @@ mod tests {
         symlink("../secrets.age", &link).unwrap();
         fixture.settings = Settings::default();
         fixture.settings.set("path", Setting::Path(link.clone()));
-        fixture.secrets().remove(&["a".into()]).unwrap();
+        remove(&fixture).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
         assert_eq!(resolve(&fixture, vec![request("a", None)]), [None]);

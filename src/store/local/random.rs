@@ -10,7 +10,7 @@ const CHARACTERS: &[u8; 70] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 /// A byte from here on is thrown away: with it the first characters would come more often.
 const FAIR: u8 = 3 * CHARACTERS.len() as u8;
 
-pub(super) fn password(length: usize) -> Result<Secret, StoreError> {
+pub(crate) fn password(length: usize) -> Result<Secret, StoreError> {
     let mut password = Zeroizing::new(Vec::with_capacity(length));
     let mut bytes = Zeroizing::new([0; 64]);
     while password.len() < length {
