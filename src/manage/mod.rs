@@ -226,7 +226,9 @@ fn address(typed: &str) -> Result<(Address, Option<String>), ManageError> {
     if body.is_empty() {
         return Err(wrong(&"a secret's name is empty"));
     }
-    let hole = parse_angle(&format!("secret:{body}")).map_err(|malformed| wrong(&malformed))?;
+    // A name may begin with what would begin a default behind the colon.
+    let body = body.strip_prefix('-').map_or(format!("secret:{body}"), |rest| format!("secret:%2D{rest}"));
+    let hole = parse_angle(&body).map_err(|malformed| wrong(&malformed))?;
     let tail = hole.tail.unwrap_or_default();
     match hole.body {
         Body::Secret(address) if tail.filters.is_empty() && tail.absent == Default::default() => {
@@ -398,11 +400,11 @@ mod tests {
     fn what_a_kind_does_not_know_is_refused_before_anything_is_read() {
         let mut world = World::with(&[]);
         world.type_lines([]);
-        let error = world.error(&["add", "n", "--visibility", "global", "--hidden"]);
-        assert!(error.contains("`--visibility`, `--hidden` mean nothing to `add` in a local store"), "{error}");
+        let error = world.error(&["add", "n", "--id", "7"]);
+        assert!(error.contains("`--id` means nothing to `add` in a local store"), "{error}");
         assert!(error.contains("it knows --") && error.contains("--description"), "{error}");
         let mut world = World::around(Fixture::empty());
-        assert!(world.error(&["add", "n", "--schema", "nowhere"]).contains("`--schema`"));
+        assert!(world.error(&["import", "nowhere", "--id", "7"]).contains("`--id`"));
     }
 
     #[test]
@@ -585,7 +587,8 @@ mod tests {
         let one = world.json(&["show", "n", "--json"]);
         assert_eq!(all[1], one);
         let keys: Vec<_> = one.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys, ["created", "creator", "description", "fields", "name", "size", "updated"]);
+        let common = ["created", "creator", "description", "fields", "name", "size", "updated"];
+        assert_eq!(keys, [&common[..5], &["readable", "revision", "scope"], &common[5..], &["writable"]].concat());
         assert_eq!((&one["fields"], &one["size"], &one["description"]), (&json!(null), &json!(7), &json!("for tests")));
         for text in [list, shown, all.to_string()] {
             assert!(!text.contains("hunter2"));

@@ -33,9 +33,12 @@ pub(super) fn import(
     } else {
         Existing::Refuse
     };
-    let text = document(&path, io)?;
+    let mut text = document(&path, io)?;
+    if format == Format::Age {
+        text = session.ask(async |store| store.unseal(&text))?;
+    }
     let parcel = match format {
-        Format::Dotenv | Format::Json => Parcel::Items(items(session, &text, format, &path, given)?),
+        Format::Dotenv | Format::Json | Format::Age => Parcel::Items(items(session, &text, format, &path, given)?),
         own => Parcel::Document(own, text),
     };
     let outcomes = session.ask(async |store| store.import(parcel, existing, given).await)?;
@@ -56,12 +59,12 @@ pub(super) fn export(
     }
     let format = format(session, typed.format)?;
     let addresses = typed.names.iter().map(|name| session.latest(name)).collect::<Result<Vec<Address>, _>>()?;
-    let parcel = session.ask(async |store| store.export(&addresses, format, given).await)?;
-    let text = match parcel {
-        Parcel::Document(_, text) => text,
-        Parcel::Items(items) if format == Format::Dotenv => dotenv(&items)?,
-        Parcel::Items(items) => json(&items),
-    };
+    let text = session.ask(async |store| match store.export(&addresses, format, given).await? {
+        Parcel::Document(_, text) => Ok(text),
+        Parcel::Items(items) if format == Format::Dotenv => dotenv(&items),
+        Parcel::Items(items) if format == Format::Age => store.seal(&json(&items), given),
+        Parcel::Items(items) => Ok(json(&items)),
+    })?;
     io.write(text.expose())
 }
 

@@ -186,6 +186,15 @@ pub(crate) trait Manage {
         })
     }
 
+    /// The bytes of [`Format::Age`], and what they hold.
+    fn seal(&self, _text: &Secret, _given: &Attributes) -> Result<Secret, ManageError> {
+        Err(ManageError::NoVerb(Verb::Export))
+    }
+
+    fn unseal(&self, _sealed: &Secret) -> Result<Secret, ManageError> {
+        Err(ManageError::NoVerb(Verb::Import))
+    }
+
     /// Without addresses all. [`Parcel::Document`] where the format is the system's own.
     fn export<'a>(&'a self, _addresses: &'a [Address], _format: Format, _given: &'a Attributes) -> Doing<'a, Parcel> {
         no_verb(Verb::Export)
@@ -217,7 +226,7 @@ pub(crate) enum Format {
     Dotenv,
     /// An object: each member is a value, or an object of a value and what is said beside it.
     Json,
-    /// The JSON, encrypted to age recipients. The kind's own affair, as it has the identities.
+    /// The JSON, encrypted to age recipients, by [`Manage::seal`].
     Age,
     /// The list that Cloudify's manager exports.
     Cloudify,

@@ -243,10 +243,8 @@ pub(crate) struct Context<'a> {
     pub(crate) deadline: Instant,
     /// How often a request over a network is made again.
     pub(crate) retries: u32,
-    #[allow(dead_code, reason = "kinds with scopes come next")]
     /// `--scope`: where secrets are looked for, in kinds that have scopes.
     pub(crate) scope: Option<&'a str>,
-    #[allow(dead_code, reason = "kinds with grants come next")]
     /// `--as`: the application that they are for, in kinds that grant them.
     pub(crate) application: Option<&'a str>,
 }

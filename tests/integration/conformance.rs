@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 const TIME: &str = "<naive-utc-iso8601>";
 
-fn cases(function: &str) -> Vec<Value> {
+pub(crate) fn cases(function: &str) -> Vec<Value> {
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/conformance/tapis.json");
     let file = std::env::var_os("INJECT_CONFORMANCE").map_or_else(|| fixture.into(), PathBuf::from);
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

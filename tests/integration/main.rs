@@ -27,6 +27,8 @@ mod leaks;
 #[cfg(feature = "local")]
 mod local;
 mod look;
+#[cfg(feature = "local")]
+mod model;
 mod notify;
 mod online;
 mod pod;

@@ -76,10 +76,12 @@ fn the_tour_does_what_it_shows() {
 #[test]
 fn every_option_of_the_readme_exists() {
     let world = World::new();
-    let help = ["", "check", "doctor", "secret init", "secret add"].map(|verb| {
-        let arguments = verb.split_whitespace().chain(["--help"]);
-        String::from_utf8(world.inject(arguments).done().quiet().out).unwrap()
-    });
+    let help = ["", "check", "doctor", "secret init", "secret add", "secret rm", "secret update", "secret export"].map(
+        |verb| {
+            let arguments = verb.split_whitespace().chain(["--help"]);
+            String::from_utf8(world.inject(arguments).done().quiet().out).unwrap()
+        },
+    );
     let text = readme();
     let ours = |word: &&str| {
         word.strip_prefix("--").is_some_and(|name| name.starts_with(|letter: char| letter.is_ascii_lowercase()))

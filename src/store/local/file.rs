@@ -6,6 +6,7 @@
 
 use super::format::{Document, Fault};
 use super::identity::Identities;
+use crate::secret::Secret;
 use crate::store::StoreError;
 use age::x25519::Recipient;
 use age::{DecryptError, Decryptor, Encryptor};
@@ -106,7 +107,7 @@ pub(super) fn fault(path: &Path, fault: Fault) -> StoreError {
     let store = path.display();
     StoreError::Malformed(match fault {
         Fault::Newer(format) => format!(
-            "the store {store} has format {format}, and this version of inject reads format {}; install one that \
+            "the store {store} has format {format}, and this version of inject reads up to format {}; install one that \
              knows format {format}",
             super::format::FORMAT
         ),
@@ -216,7 +217,19 @@ impl Writer<'_> {
     /// Encrypts to the writer's own keys, so that nobody locks himself out, and to those of the
     /// setting or else of the document; which then records them all.
     fn seal(&self, document: &mut Document) -> Result<Vec<u8>, StoreError> {
-        let named = self.recipients.unwrap_or(&document.recipients);
+        let recipients = self.recipients(self.recipients.unwrap_or(&document.recipients))?;
+        document.recipients = recipients.iter().map(Recipient::to_string).collect();
+        let json = document.to_json().map_err(|error| self.unsealed(&error))?;
+        self.encrypt_to(&recipients, &json)
+    }
+
+    /// A text of any kind, to those who may read the store or who are named.
+    #[allow(clippy::disallowed_methods, reason = "the text is encrypted")]
+    pub(super) fn encrypt(&self, text: &Secret) -> Result<Vec<u8>, StoreError> {
+        self.encrypt_to(&self.recipients(self.recipients.unwrap_or_default())?, text.expose())
+    }
+
+    fn recipients(&self, named: &[String]) -> Result<Vec<Recipient>, StoreError> {
         let mut recipients: Vec<Recipient> = self.identities.recipients().collect();
         for text in named {
             let recipient = recipient(text)?;
@@ -224,16 +237,20 @@ impl Writer<'_> {
                 recipients.push(recipient);
             }
         }
-        document.recipients = recipients.iter().map(Recipient::to_string).collect();
-        let failed = |what: &dyn std::fmt::Display| {
-            StoreError::Unavailable(format!("the store {} could not be encrypted: {what}", self.path.display()))
-        };
-        let json = document.to_json().map_err(|error| failed(&error))?;
+        Ok(recipients)
+    }
+
+    fn unsealed(&self, what: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Unavailable(format!("the store {} could not be encrypted: {what}", self.path.display()))
+    }
+
+    fn encrypt_to(&self, recipients: &[Recipient], json: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let failed = |what: &dyn std::fmt::Display| self.unsealed(what);
         let mut sealed = Vec::with_capacity(json.len() + json.len() / 1024 + 1024);
         let encryptor = Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as _));
         let encryptor = encryptor.map_err(|error| failed(&error))?;
         let written = encryptor.wrap_output(&mut sealed).and_then(|mut out| {
-            out.write_all(&json)?;
+            out.write_all(json)?;
             out.finish()
         });
         written.map_err(|error| failed(&error))?;

@@ -1,14 +1,15 @@
 //! The document inside the store file: one JSON object, its reading and its writing.
 //!
-//! `{"format": 1, "recipients": [KEY…], "secrets": {NAME: ENTRY…}, "random": {KEY: ENTRY…}}`, where
-//! ENTRY has one of `value` (text), `base64` (bytes that are no text) and `fields` (an object of such
-//! entries), and may have `description`, `created`, `updated` and `creator`. Members unknown to format
-//! 1 are refused: one could restrict who may have a secret, so neither a reader nor a writer may
-//! pass over it, and a format that adds some has another number. Encryption and files are
-//! `file.rs`'s.
+//! `{"format": 2, "recipients": [KEY…], "secrets": {KEY: ENTRY…}, "random": {KEY: ENTRY…}}`, where
+//! the KEY of a secret is that of `key.rs`, mostly its name. ENTRY has one of `value` (text), `base64` (bytes that are
+//! no text) and `fields` (an object of such entries), which is its latest revision, and may have [`MEMBERS`]; an alias
+//! has no value. Members unknown to the format are refused: one could restrict who may have a secret, so neither a
+//! reader nor a writer may pass over it, and a format that adds some has another number. Format 1 lacks all members
+//! behind `creator`; it is read, and the next write makes 2 of it. Encryption and files are `file.rs`'s.
 
 use crate::secret::Secret;
-use crate::store::manage::{Content, Metadata};
+use crate::store::manage::attributes::Said;
+use crate::store::manage::{Attribute, Attributes, Content};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -20,8 +21,40 @@ use std::fmt;
 use std::io;
 use zeroize::Zeroizing;
 
-/// The format written, and the only one read.
-pub(super) const FORMAT: u64 = 1;
+/// The format written, and the latest one read.
+pub(super) const FORMAT: u64 = 2;
+
+/// What an entry may have: its value, what format 1 knew beside it, and what format 2 adds.
+const MEMBERS: [&str; IN_FORMAT_1 + 7 + KEPT.len()] = {
+    let mut members = [""; IN_FORMAT_1 + 7 + KEPT.len()];
+    let own = [
+        "value", "base64", "fields", "description", "created", "updated", "creator", "revision", "revised", "older",
+        "alias", "override", "grants", "built-in",
+    ];
+    let mut at = 0;
+    while at < members.len() {
+        members[at] = if at < own.len() { own[at] } else { KEPT[at - own.len()].0 };
+        at += 1;
+    }
+    members
+};
+const IN_FORMAT_1: usize = 7;
+
+/// What is kept as it was said, under the names of the options.
+pub(super) const KEPT: [(&str, Attribute); 12] = [
+    ("pod", Attribute::Pod),
+    ("label", Attribute::Label),
+    ("readable", Attribute::Readable),
+    ("writable", Attribute::Writable),
+    ("visibility", Attribute::Visibility),
+    ("hidden", Attribute::Hidden),
+    ("plain", Attribute::Plain),
+    ("schema", Attribute::Schema),
+    ("provider", Attribute::Provider),
+    ("provider-options", Attribute::ProviderOptions),
+    ("mount-path", Attribute::MountPath),
+    ("interpolation", Attribute::Interpolation),
+];
 
 /// Everything, for a writer. Both lists are sorted by name.
 #[derive(Default)]
@@ -34,17 +67,93 @@ pub(super) struct Document {
 }
 
 pub(super) struct Entry {
-    pub(super) content: Content,
+    /// None: it is an alias, or its latest revision was removed.
+    pub(super) content: Option<Content>,
     pub(super) details: Details,
 }
 
-#[derive(Clone, Default)]
 pub(super) struct Details {
     pub(super) description: String,
-    /// RFC 3339, as is `updated`.
+    /// RFC 3339, as are `updated` and `revised`.
     pub(super) created: String,
     pub(super) updated: String,
     pub(super) creator: String,
+    /// Of the latest value, from 1; never lowered.
+    pub(super) revision: u64,
+    /// When that value came; empty: `created`.
+    pub(super) revised: String,
+    /// Rising numbers, all below `revision`.
+    pub(super) older: Vec<Revision>,
+    pub(super) origin: Option<Origin>,
+    /// The applications that may have it, sorted.
+    pub(super) grants: Vec<String>,
+    /// Nobody changes it.
+    pub(super) built_in: bool,
+    /// Those of [`KEPT`].
+    pub(super) said: Attributes,
+}
+
+impl Default for Details {
+    fn default() -> Self {
+        let [description, created, updated, creator, revised] = [const { String::new() }; 5];
+        let (older, grants, said) = (Vec::new(), Vec::new(), Attributes::default());
+        Self { description, created, updated, creator, revision: 1, revised, older, origin: None, grants, built_in: false, said }
+    }
+}
+
+/// A value that was.
+pub(super) struct Revision {
+    pub(super) number: u64,
+    pub(super) created: String,
+    pub(super) content: Content,
+}
+
+/// What a secret hangs on: it goes with it. The key of a wider scope's.
+pub(super) enum Origin {
+    Alias(String),
+    Override(String),
+}
+
+impl Origin {
+    pub(super) fn key(&self) -> &str {
+        let (Self::Alias(key) | Self::Override(key)) = self;
+        key
+    }
+}
+
+/// What a launch makes of an entry.
+pub(super) struct Found {
+    pub(super) content: Option<Content>,
+    /// None where nothing but a value matters, as mostly.
+    pub(super) link: Option<Box<Link>>,
+}
+
+impl Found {
+    /// The same once more, for a second reference to the secret.
+    pub(super) fn share(&self) -> Self {
+        let revision = |old: &Revision| Revision {
+            number: old.number,
+            created: old.created.clone(),
+            content: old.content.share(),
+        };
+        let link = |link: &Link| Link {
+            alias: link.alias.clone(),
+            grants: link.grants.clone(),
+            revision: link.revision,
+            older: link.older.iter().map(revision).collect(),
+        };
+        Self { content: self.content.as_ref().map(Content::share), link: self.link.as_deref().map(link).map(Box::new) }
+    }
+}
+
+/// What decides which value a launch gets, and whether.
+#[derive(Default)]
+pub(super) struct Link {
+    pub(super) alias: Option<String>,
+    pub(super) grants: Vec<String>,
+    pub(super) revision: Option<u64>,
+    /// Only where a launch wants one.
+    pub(super) older: Vec<Revision>,
 }
 
 /// Why a text is no document of ours. Shows names, never a value.
@@ -89,16 +198,16 @@ impl Document {
 }
 
 /// The values of `secrets` and of `random`, both sorted and without repetition: what a launch asks
-/// for. Nothing is made of any other entry.
-pub(super) fn pick(json: &str, secrets: &[&str], random: &[&str]) -> Result<(Picked, Picked), Fault> {
+/// for. Nothing is made of any other entry, nor of older revisions unless one is wanted.
+pub(super) fn pick(json: &str, secrets: &[&str], random: &[&str], older: bool) -> Result<(Picked, Picked), Fault> {
     let faults = Faults::default();
-    let wanted = |names| Wanted { names, next: 0, found: names.iter().map(|_| None).collect(), faults: &faults };
+    let wanted = |names| Wanted { names, next: 0, found: names.iter().map(|_| None).collect(), older, faults: &faults };
     let top = Top::read(json, wanted(secrets), wanted(random), &faults)?;
     Ok((top.secrets.found, top.random.found))
 }
 
 /// The answers, in the order of the names.
-pub(super) type Picked = Vec<Option<Content>>;
+pub(super) type Picked = Vec<Option<Found>>;
 
 /// Named entries, sorted, no name twice.
 #[derive(Default)]
@@ -140,47 +249,39 @@ impl Entries {
     pub(super) fn iter(&self) -> impl Iterator<Item = &(String, Entry)> {
         self.0.iter()
     }
-}
 
-impl Entry {
-    pub(super) fn metadata(&self, name: &str) -> Metadata {
-        let Details { description, created, updated, creator } = self.details.clone();
-        Metadata {
-            name: name.to_owned(),
-            description: Some(description),
-            updated: Some(if updated.is_empty() { created.clone() } else { updated }),
-            created: Some(created),
-            creator: Some(creator),
-            fields: match &self.content {
-                Content::Bytes(_) => None,
-                Content::Fields(fields) => Some(fields.iter().map(|(name, _)| name.clone()).collect()),
-            },
-            size: Some(self.content.size()),
-            ..Metadata::default()
-        }
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Entry)> {
+        self.0.iter_mut().map(|(key, entry)| (key.as_str(), entry))
     }
 }
 
 /// Where a reader leaves its own reason to stop: serde's texts may quote the document.
 #[derive(Default)]
-struct Faults(Cell<Option<Fault>>);
+struct Faults {
+    found: Cell<Option<Fault>>,
+    /// 0 until it is read; it stands first in what we write.
+    format: Cell<u64>,
+}
 
 impl Faults {
     fn damaged<E: serde::de::Error>(&self, what: String) -> E {
-        self.0.set(Some(Fault::Damaged(what)));
+        self.found.set(Some(Fault::Damaged(what)));
         E::custom("damaged")
     }
 
     /// The member's place in `members`; an error where it is unknown or repeated.
-    fn member<E: serde::de::Error>(&self, members: &[&str], seen: &mut u8, name: &str) -> Result<(), E> {
-        let Some(place) = members.iter().position(|member| *member == name) else {
-            return Err(self.damaged(format!("it has a member `{}` that format {FORMAT} does not know", shown(name))));
-        };
+    fn member<E: serde::de::Error>(&self, members: &[&str], seen: &mut u32, name: &str) -> Result<usize, E> {
+        let unknown = |format| self.damaged(format!("it has a member `{}` that format {format} does not know", shown(name)));
+        let Some(place) = members.iter().position(|member| *member == name) else { return Err(unknown(FORMAT)) };
+        // No other object has as many members.
+        if place >= IN_FORMAT_1 && self.format.get() == 1 {
+            return Err(unknown(1));
+        }
         if *seen & 1 << place != 0 {
             return Err(self.damaged(format!("it has `{name}` twice in one place")));
         }
         *seen |= 1 << place;
-        Ok(())
+        Ok(place)
     }
 }
 
@@ -285,7 +386,7 @@ struct Top<'f, S> {
     recipients: Vec<String>,
     secrets: S,
     random: S,
-    seen: u8,
+    seen: u32,
     faults: &'f Faults,
 }
 
@@ -296,7 +397,7 @@ impl<'f, S: Members> Top<'f, S> {
         match Object(&mut top).deserialize(&mut reader).and_then(|()| reader.end()) {
             Ok(()) if top.format.is_some() => Ok(top),
             Ok(()) => Err(Fault::Damaged("it has no `format`".into())),
-            Err(error) => Err(newer(json).or(faults.0.take()).unwrap_or_else(|| {
+            Err(error) => Err(newer(json).or(faults.found.take()).unwrap_or_else(|| {
                 Fault::Damaged(format!("it makes no sense at line {}, column {}", error.line(), error.column()))
             })),
         }
@@ -308,7 +409,10 @@ impl<S: Members> Members for Top<'_, S> {
         self.faults.member(&["format", "recipients", "secrets", "random"], &mut self.seen, name)?;
         match name {
             "format" => match map.next_value()? {
-                FORMAT => self.format = Some(FORMAT),
+                known @ 1..=FORMAT => {
+                    self.format = Some(known);
+                    self.faults.format.set(known);
+                }
                 other => return Err(self.faults.damaged(format!("there is no format {other}"))),
             },
             "recipients" => self.recipients = map.next_value()?,
@@ -346,7 +450,7 @@ struct Every<'f> {
 
 impl Members for Every<'_> {
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        let (content, details) = read_entry(name, map, self.faults)?;
+        let (content, details) = read_entry(name, map, self.faults, Details::default())?;
         self.entries.push((name.to_owned(), Entry { content, details }));
         Ok(())
     }
@@ -358,6 +462,7 @@ struct Wanted<'w, 'f> {
     /// Of the names; a document is sorted too, so mostly it is this one's turn.
     next: usize,
     found: Picked,
+    older: bool,
     faults: &'f Faults,
 }
 
@@ -369,8 +474,8 @@ impl Members for Wanted<'_, '_> {
         };
         let Ok(at) = at else { return map.next_value::<IgnoredAny>().map(drop) };
         self.next = at + 1;
-        let (content, Nothing) = read_entry(name, map, self.faults)?;
-        match self.found[at].replace(content) {
+        let (content, Rest { link, .. }) = read_entry(name, map, self.faults, Rest { link: None, older: self.older })?;
+        match self.found[at].replace(Found { content, link }) {
             Some(_) => Err(self.faults.damaged(format!("it has `{}` twice", shown(name)))),
             None => Ok(()),
         }
@@ -381,53 +486,157 @@ fn read_entry<'de, A: MapAccess<'de>, D: Detail>(
     name: &str,
     map: &mut A,
     faults: &Faults,
-) -> Result<(Content, D), A::Error> {
-    let mut reading = Reading { content: None, details: D::default(), seen: 0, faults };
+    details: D,
+) -> Result<(Option<Content>, D), A::Error> {
+    let mut reading = Reading { content: None, details, seen: 0, faults };
     map.next_value_seed(Object(&mut reading))?;
-    match reading.content {
-        Some(content) => Ok((content, reading.details)),
-        None => Err(faults.damaged(format!("`{}` has no value", shown(name)))),
+    if reading.content.is_none() && !reading.details.stands_alone() {
+        return Err(faults.damaged(format!("`{}` has no value", shown(name))));
     }
+    Ok((reading.content, reading.details))
 }
 
 /// What is made of an entry's members other than its value.
-trait Detail: Default {
-    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
+trait Detail {
+    /// `at` is the member's place in [`MEMBERS`].
+    fn member<'de, A: MapAccess<'de>>(
+        &mut self,
+        at: usize,
+        name: &str,
+        map: &mut A,
+        faults: &Faults,
+    ) -> Result<(), A::Error>;
+
+    /// Whether it needs no value.
+    fn stands_alone(&self) -> bool;
 }
 
 impl Detail for Details {
-    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        let text = map.next_value()?;
+    fn member<'de, A: MapAccess<'de>>(
+        &mut self,
+        at: usize,
+        name: &str,
+        map: &mut A,
+        faults: &Faults,
+    ) -> Result<(), A::Error> {
+        let origin = match name {
+            "description" => return map.next_value().map(|text| self.description = text),
+            "created" => return map.next_value().map(|text| self.created = text),
+            "updated" => return map.next_value().map(|text| self.updated = text),
+            "creator" => return map.next_value().map(|text| self.creator = text),
+            "revision" => return map.next_value().map(|number| self.revision = number),
+            "revised" => return map.next_value().map(|text| self.revised = text),
+            "older" => return map.next_value_seed(Object(&mut Older { revisions: &mut self.older, faults })),
+            "grants" => return map.next_value().map(|list| self.grants = list),
+            "built-in" => return map.next_value().map(|flag| self.built_in = flag),
+            "alias" => Origin::Alias(map.next_value()?),
+            "override" => Origin::Override(map.next_value()?),
+            _ => {
+                let attribute = KEPT[at - IN_FORMAT_1 - 7].1;
+                let said = match attribute.is_flag() {
+                    true => Said::Flag(map.next_value()?),
+                    false => Said::Text(map.next_value()?),
+                };
+                self.said.say(attribute, said);
+                return Ok(());
+            }
+        };
+        match self.origin.replace(origin) {
+            Some(_) => Err(faults.damaged("an entry is an alias and an override".into())),
+            None => Ok(()),
+        }
+    }
+
+    fn stands_alone(&self) -> bool {
+        !self.older.is_empty() || matches!(self.origin, Some(Origin::Alias(_)))
+    }
+}
+
+/// A launch's part of an entry.
+struct Rest {
+    link: Option<Box<Link>>,
+    older: bool,
+}
+
+impl Detail for Rest {
+    fn member<'de, A: MapAccess<'de>>(
+        &mut self,
+        at: usize,
+        name: &str,
+        map: &mut A,
+        faults: &Faults,
+    ) -> Result<(), A::Error> {
+        if at < IN_FORMAT_1 {
+            return map.next_value::<IgnoredAny>().map(drop);
+        }
+        let link = self.link.get_or_insert_default();
         match name {
-            "description" => self.description = text,
-            "created" => self.created = text,
-            "updated" => self.updated = text,
-            _ => self.creator = text,
+            "alias" => link.alias = Some(map.next_value()?),
+            "grants" => link.grants = map.next_value()?,
+            "revision" => link.revision = Some(map.next_value()?),
+            "older" if self.older => map.next_value_seed(Object(&mut Older { revisions: &mut link.older, faults }))?,
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+
+    fn stands_alone(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.alias.is_some() || link.revision.is_some())
+    }
+}
+
+/// `"older": {NUMBER: {"created": TIME, "value": TEXT}…}`, sorted by number.
+struct Older<'o, 'f> {
+    revisions: &'o mut Vec<Revision>,
+    faults: &'f Faults,
+}
+
+impl Members for Older<'_, '_> {
+    fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        let after = self.revisions.last().map_or(0, |last| last.number);
+        let Some(number) = name.parse().ok().filter(|&number| number > after) else {
+            return Err(self.faults.damaged(format!("there is no revision `{}` after {after}", shown(name))));
+        };
+        if let (Some(content), Created(created)) = read_entry(name, map, self.faults, Created::default())? {
+            self.revisions.push(Revision { number, created, content });
         }
         Ok(())
     }
 }
 
+/// All that is known of an older revision beside its value.
 #[derive(Default)]
-struct Nothing;
+struct Created(String);
 
-impl Detail for Nothing {
-    fn member<'de, A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
-        map.next_value::<IgnoredAny>().map(drop)
+impl Detail for Created {
+    fn member<'de, A: MapAccess<'de>>(
+        &mut self,
+        _: usize,
+        name: &str,
+        map: &mut A,
+        faults: &Faults,
+    ) -> Result<(), A::Error> {
+        if name != "created" {
+            return Err(faults.damaged(format!("an older revision has a member `{name}`")));
+        }
+        map.next_value().map(|text| self.0 = text)
+    }
+
+    fn stands_alone(&self) -> bool {
+        false
     }
 }
 
 struct Reading<'f, D> {
     content: Option<Content>,
     details: D,
-    seen: u8,
+    seen: u32,
     faults: &'f Faults,
 }
 
 impl<D: Detail> Members for Reading<'_, D> {
     fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        let members = ["value", "base64", "fields", "description", "created", "updated", "creator"];
-        self.faults.member(&members, &mut self.seen, name)?;
+        let at = self.faults.member(&MEMBERS, &mut self.seen, name)?;
         let content = match name {
             "value" => Content::Bytes(map.next_value_seed(Bytes::Text)?),
             "base64" => Content::Bytes(map.next_value_seed(Bytes::Base64)?),
@@ -436,7 +645,7 @@ impl<D: Detail> Members for Reading<'_, D> {
                 map.next_value_seed(Object(&mut fields))?;
                 Content::Fields(fields.fields)
             }
-            _ => return self.details.member(name, map),
+            _ => return self.details.member(at, name, map, self.faults),
         };
         match self.content.replace(content) {
             Some(_) => Err(self.faults.damaged("an entry has two values".into())),
@@ -468,7 +677,7 @@ impl Members for Fields<'_> {
 
 struct Field<'f> {
     secret: Option<Secret>,
-    seen: u8,
+    seen: u32,
     faults: &'f Faults,
 }
 
@@ -504,17 +713,69 @@ impl Serialize for Entries {
 impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         let mut map = out.serialize_map(None)?;
-        match &self.content {
-            Content::Bytes(secret) => write_bytes(secret, &mut map)?,
-            Content::Fields(fields) => map.serialize_entry("fields", &FieldsOut(fields))?,
+        if let Some(content) = &self.content {
+            write_content(content, &mut map)?;
         }
-        let Details { description, created, updated, creator } = &self.details;
+        let Details { description, created, updated, creator, revised, .. } = &self.details;
         let details = [("description", description), ("created", created), ("updated", updated), ("creator", creator)];
         // Every launch reads past what stands here: what says nothing is left out.
         let says_nothing = |(name, text): &(&str, &String)| text.is_empty() || *name == "updated" && *text == created;
         for (name, text) in details.into_iter().filter(|detail| !says_nothing(detail)) {
             map.serialize_entry(name, text)?;
         }
+        if self.details.revision != 1 || self.content.is_none() && self.details.origin.is_none() {
+            map.serialize_entry("revision", &self.details.revision)?;
+        }
+        if !revised.is_empty() && revised != created {
+            map.serialize_entry("revised", revised)?;
+        }
+        if !self.details.older.is_empty() {
+            map.serialize_entry("older", &OlderOut(&self.details.older))?;
+        }
+        match &self.details.origin {
+            None => {}
+            Some(Origin::Alias(key)) => map.serialize_entry("alias", key)?,
+            Some(Origin::Override(key)) => map.serialize_entry("override", key)?,
+        }
+        if !self.details.grants.is_empty() {
+            map.serialize_entry("grants", &self.details.grants)?;
+        }
+        if self.details.built_in {
+            map.serialize_entry("built-in", &true)?;
+        }
+        for (name, attribute) in KEPT {
+            match (self.details.said.text(attribute), self.details.said.flag(attribute)) {
+                (Some(text), _) => map.serialize_entry(name, text)?,
+                (None, Some(flag)) => map.serialize_entry(name, &flag)?,
+                (None, None) => {}
+            }
+        }
+        map.end()
+    }
+}
+
+fn write_content<M: SerializeMap>(content: &Content, map: &mut M) -> Result<(), M::Error> {
+    match content {
+        Content::Bytes(secret) => write_bytes(secret, map),
+        Content::Fields(fields) => map.serialize_entry("fields", &FieldsOut(fields)),
+    }
+}
+
+struct OlderOut<'a>(&'a [Revision]);
+
+impl Serialize for OlderOut<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_map(self.0.iter().map(|revision| (revision.number.to_string(), RevisionOut(revision))))
+    }
+}
+
+struct RevisionOut<'a>(&'a Revision);
+
+impl Serialize for RevisionOut<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(None)?;
+        write_content(&self.0.content, &mut map)?;
+        map.serialize_entry("created", &self.0.created)?;
         map.end()
     }
 }
@@ -551,7 +812,7 @@ mod tests {
     use super::*;
 
     fn entry(content: Content) -> Entry {
-        Entry { content, details: Details { created: "2026-11-22T10:00:00Z".into(), ..Details::default() } }
+        Entry { content: Some(content), details: Details { created: "2026-11-22T10:00:00Z".into(), ..Details::default() } }
     }
 
     fn bytes(content: Option<&Content>) -> Option<Vec<u8>> {
@@ -563,7 +824,7 @@ mod tests {
 
     fn fault(json: &str) -> Fault {
         let whole = Document::parse(json).err().unwrap();
-        let picked = pick(json, &["a"], &[]).err().unwrap();
+        let picked = pick(json, &["a"], &[], true).err().unwrap();
         assert_eq!(whole, picked);
         whole
     }
@@ -590,19 +851,19 @@ mod tests {
 
         let json = document.to_json().unwrap();
         assert_eq!(json.len(), json.capacity());
-        assert!(json.starts_with(b"{\"format\":1,"));
+        assert!(json.starts_with(b"{\"format\":2,"));
         let read = Document::parse(std::str::from_utf8(&json).unwrap()).unwrap_or_else(|fault| panic!("{fault:?}"));
         assert_eq!(read.recipients, ["age1x"]);
         assert_eq!(read.secrets.get("n0").unwrap().details.created, "2026-11-22T10:00:00Z");
         for (index, value) in values.iter().enumerate() {
             let entry = read.secrets.get(&format!("n{index}")).unwrap();
-            assert_eq!(bytes(Some(&entry.content)).unwrap(), *value);
+            assert_eq!(bytes(entry.content.as_ref()).unwrap(), *value);
         }
-        let Content::Fields(fields) = &read.secrets.get("fields").unwrap().content else { panic!() };
+        let Some(Content::Fields(fields)) = &read.secrets.get("fields").unwrap().content else { panic!() };
         for (index, (name, secret)) in fields.iter().enumerate() {
             assert_eq!((name, secret.expose()), (&format!("F {index}"), values[index]));
         }
-        assert_eq!(bytes(read.random.get("pod:entry").map(|entry| &entry.content)).unwrap(), b"kept");
+        assert_eq!(bytes(read.random.get("pod:entry").and_then(|entry| entry.content.as_ref())).unwrap(), b"kept");
     }
 
     #[test]
@@ -610,22 +871,56 @@ mod tests {
         // `other` is no entry, and what is not wanted is not looked at.
         let json = r#"{"format":1,"secrets":{"a":{"value":"1"},"other":{"value":7,"x":[{}]},"b\u0062":{"value":"2"},
             "c":{"base64":"/w==","description":"d"}},"random":{"a":{"value":"3"}}}"#;
-        let (secrets, random) = pick(json, &["a", "bb", "c", "d"], &["a"]).ok().unwrap();
-        let found: Vec<_> = secrets.iter().map(|content| bytes(content.as_ref())).collect();
+        let (secrets, random) = pick(json, &["a", "bb", "c", "d"], &["a"], false).ok().unwrap();
+        let found: Vec<_> = secrets.iter().map(|found| bytes(found.as_ref()?.content.as_ref())).collect();
         assert_eq!(found, [Some(b"1".to_vec()), Some(b"2".to_vec()), Some(vec![255]), None]);
-        assert_eq!(bytes(random[0].as_ref()).unwrap(), b"3");
+        assert_eq!(bytes(random[0].as_ref().unwrap().content.as_ref()).unwrap(), b"3");
         assert!(Document::parse(json).is_err());
+    }
+
+    #[test]
+    fn all_that_is_said_of_a_secret_comes_back_and_a_launch_takes_its_part() {
+        let json = concat!(
+            r#"{"format":2,"recipients":[],"secrets":{"/s/b":{"alias":"a"},"a":{"value":"3","created":"t","revision":3,"#,
+            r#""revised":"u","older":{"1":{"value":"1","created":"t"},"2":{"base64":"/w==","created":"v"}},"#,
+            r#""override":"x","grants":["app"],"built-in":true,"pod":"p","readable":false,"mount-path":"/m"},"#,
+            r#""c":{"revision":2,"older":{"1":{"value":"1","created":""}}}},"random":{}}"#
+        );
+        let written = Document::parse(json).ok().unwrap().to_json().unwrap();
+        assert_eq!(std::str::from_utf8(&written).unwrap(), json);
+        for older in [false, true] {
+            let (found, _) = pick(json, &["/s/b", "a", "c"], &[], older).ok().unwrap();
+            let link = |at: usize| found[at].as_ref().unwrap().link.as_deref().unwrap();
+            assert_eq!((link(0).alias.as_deref(), &link(1).grants[..]), (Some("a"), &["app".to_owned()][..]));
+            assert_eq!((link(1).revision, link(1).older.len(), link(2).revision), (Some(3), if older { 2 } else { 0 }, Some(2)));
+        }
+        for bad in [
+            r#"{"format":2,"secrets":{"a":{"alias":"b","override":"c","value":""}}}"#,
+            r#"{"format":2,"secrets":{"a":{"value":"","older":{"2":{"value":""},"1":{"value":""}}}}}"#,
+            r#"{"format":2,"secrets":{"a":{"value":"","older":{"1":{}}}}}"#,
+            r#"{"format":2,"secrets":{"a":{"value":"","older":{"1":{"value":"","grants":[]}}}}}"#,
+            r#"{"format":2,"secrets":{"a":{"grants":[]}}}"#,
+        ] {
+            assert!(matches!(Document::parse(bad), Err(Fault::Damaged(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_what_is_kept_are_those_of_the_options() {
+        for (name, attribute) in KEPT {
+            assert_eq!(attribute.row().unwrap().option, name);
+        }
     }
 
     #[test]
     fn a_newer_format_is_told_from_damage_whatever_else_the_document_holds() {
         for json in [
-            r#"{"format":2,"secrets":[]}"#,
-            r#"{"format":2,"secrets" no json"#,
-            r#"{"scopes":{},"format":2}"#,
-            r#"{"secrets":{"a":{"value":1}},"format":2}"#,
+            r#"{"format":3,"secrets":[]}"#,
+            r#"{"format":3,"secrets" no json"#,
+            r#"{"scopes":{},"format":3}"#,
+            r#"{"secrets":{"a":{"value":1}},"format":3}"#,
         ] {
-            assert_eq!(fault(json), Fault::Newer(2), "{json}");
+            assert_eq!(fault(json), Fault::Newer(3), "{json}");
         }
         for json in [r#"{"format":0}"#, r#"{"format":"2"}"#, r#"{"format":-1}"#, "{}", "[]", "", "\0"] {
             damage(json);
@@ -647,8 +942,12 @@ mod tests {
     }
 
     #[test]
-    fn what_format_1_does_not_know_is_refused() {
+    fn what_a_format_does_not_know_is_refused() {
         for json in [
+            r#"{"format":2,"grants":{}}"#,
+            r#"{"format":2,"secrets":{"a":{"value":"","rotate":"daily"}}}"#,
+            r#"{"format":2,"secrets":{"a":{"fields":{"f":{"value":"","readable":false}}}}}"#,
+            r#"{"format":1,"secrets":{"a":{"value":"","grants":["app"]}}}"#,
             r#"{"format":1,"grants":{}}"#,
             r#"{"format":1,"secrets":{"a":{"value":"","readable":false}}}"#,
             r#"{"format":1,"secrets":{"a":{"fields":{"f":{"value":"","readable":false}}}}}"#,

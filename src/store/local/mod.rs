@@ -1,5 +1,10 @@
 //! The embedded store: an age file with one JSON document, no server.
 //!
+//! It stands in for five systems with one model. A secret is known by namespace, scope and name, together its key
+//! (`key.rs`); a launch sees each name in its own scope or the nearest wider one. A secret has a value and older
+//! revisions of it, or is an alias and has that of another; aliases and overrides go with what they are of. Access modes,
+//! grants and all else are attributes of an entry: some have a rule here, the rest is kept and shown.
+//!
 //! This file is the kind, its references and what a launch asks of it. The document is `format.rs`,
 //! the file `file.rs`, its keys `identity.rs`; what `inject secret` does with it is `manage.rs`. A
 //! launch writes one thing only, a random password that does not exist yet.
@@ -9,21 +14,24 @@ mod format;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod identity;
+mod key;
 mod manage;
 mod random;
 mod time;
 
-use super::manage::{Attribute, Content, Managing, Verb};
+use super::manage::{Attribute, Attributes, Content, Format, Managing, Verb};
 use super::{Caps, Context, Form, Kind, Pending, Request, Settings, StoreError};
 use crate::environ::Environ;
 use crate::reference::Address;
 use crate::template::Value;
 use file::Writer;
-use format::{Details, Entry};
+use format::{Details, Entry, Found, Link};
 use identity::Identities;
+use key::{Home, Key};
 pub(crate) use identity::{Origin, Source, source as identity_source};
 pub(crate) use manage::Secrets;
 pub(crate) use random::password;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -31,12 +39,16 @@ use std::time::Instant;
 pub(crate) static KIND: Kind = Kind {
     name: "local",
     about: "an encrypted file of this machine's, with no server",
-    caps: Caps { versions: false, network: false, random: true },
+    caps: Caps { versions: true, network: false, random: true },
     settings: &[
         ("path", Form::Path),
         ("identity", Form::CredentialPath),
         ("recipients", Form::List),
         ("owner", Form::Text),
+        ("tenant", Form::Text),
+        ("cluster", Form::Text),
+        ("org", Form::Text),
+        ("project", Form::Text),
     ],
     credential_variables: &["INJECT_IDENTITY"],
     without_settings: |_| true,
@@ -45,17 +57,40 @@ pub(crate) static KIND: Kind = Kind {
     open: |settings, context| Ok(Box::new(Store::open(settings, context)?)),
     manage: Some(Managing {
         open: |settings, context| Ok(Box::new(Secrets { settings, environ: context.environ })),
-        verbs: &[
-            (Verb::Init, &[Attribute::Recipient]),
-            (Verb::Add, &[Attribute::Description]),
-            (Verb::Get, &[]),
-            (Verb::List, &[]),
-            (Verb::Show, &[]),
-            (Verb::Update, &[Attribute::Description]),
-            (Verb::Remove, &[]),
-        ],
+        verbs: &{
+            use Attribute::{
+                AutoPrune, Cluster, Description, Hidden, Interpolation, Label, MountPath, NewName, Org, Plain, Pod,
+                Project, Provider, ProviderOptions, Readable, Recipient, Revision, Schema, Scope, Tenant, Visibility,
+                Writable,
+            };
+            const ADD: &[Attribute] = &[
+                Scope, Pod, Tenant, Cluster, Org, Project, Description, Label, Readable, Writable, Visibility, Hidden,
+                Plain, Schema, Provider, ProviderOptions, MountPath, Interpolation,
+            ];
+            const PLACE: &[Attribute] = &[Scope, Tenant, Cluster, Org, Project];
+            const AT: &[Attribute] = &[Scope, Tenant, Cluster, Org, Project, Revision];
+            [
+                (Verb::Init, &[Recipient]),
+                (Verb::Add, ADD),
+                (Verb::Get, AT),
+                (Verb::List, PLACE),
+                (Verb::Show, AT),
+                (Verb::Update, &[
+                    Scope, Tenant, Cluster, Org, Project, Description, Label, NewName, AutoPrune, Visibility, Hidden,
+                    Provider, ProviderOptions, Interpolation,
+                ]),
+                (Verb::Remove, AT),
+                (Verb::Alias, &[Scope, Tenant, Cluster, Org, Project, Description]),
+                (Verb::Override, &[Scope, Tenant, Cluster, Org, Project, Description, Interpolation]),
+                (Verb::Grant, PLACE),
+                (Verb::Revoke, PLACE),
+                (Verb::History, PLACE),
+                (Verb::Import, ADD),
+                (Verb::Export, &[Scope, Tenant, Cluster, Org, Project, Recipient]),
+            ]
+        },
         lacks: &[],
-        formats: &[],
+        formats: &[Format::Json, Format::Dotenv, Format::Age],
     }),
 };
 
@@ -67,12 +102,16 @@ struct Store {
     recipients: Option<Vec<String>>,
     /// Who may stand in a reference.
     owner: Option<String>,
+    home: Home,
+    /// Who the secrets are for.
+    application: Option<String>,
     deadline: Instant,
 }
 
 impl Store {
     fn open(settings: &Settings, context: &Context<'_>) -> Result<Self, StoreError> {
         let path = path(settings, context.environ)?;
+        let home = Home::new(settings, &Attributes::default(), context.scope).map_err(StoreError::Settings)?;
         let sealed = file::open(&path)?;
         let identities = identity::find(settings, context.environ)?;
         let json = file::decrypt(&path, sealed, &identities)?;
@@ -82,6 +121,8 @@ impl Store {
             json,
             recipients: settings.list("recipients").map(<[String]>::to_vec),
             owner: settings.text("owner").map(str::to_owned),
+            home,
+            application: context.application.map(str::to_owned),
             deadline: context.deadline,
         })
     }
@@ -89,16 +130,22 @@ impl Store {
     fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
         let mut answers: Vec<(usize, Result<Value, StoreError>)> = Vec::with_capacity(requests.len());
         let (mut secrets, mut random, mut lengths) = (Vec::with_capacity(requests.len()), Vec::new(), Vec::new());
+        let keys = self.keys(requests);
+        let mut older = false;
         for (index, request) in requests.iter().enumerate() {
             let path = &*request.address.path;
-            match (request.random, split(path)) {
-                (Some(length), _) => {
+            older |= request.address.version.is_some();
+            match request.random {
+                Some(length) => {
                     random.push((path, index));
                     lengths.push((path, length));
                 }
-                (None, (None, name)) => secrets.push((name, index)),
-                (None, (Some(owner), name)) => match self.is_owner(owner) {
-                    Ok(()) => secrets.push((name, index)),
+                None => match self.owned(path) {
+                    Ok(name) if keys.is_empty() => secrets.push((name, index)),
+                    Ok(_) => {
+                        let keys = keys[index].iter().enumerate();
+                        secrets.extend(keys.map(|(depth, key)| (key.as_str(), index * DEPTHS + depth)));
+                    }
                     Err(error) => answers.push((index, Err(error))),
                 },
             }
@@ -108,12 +155,19 @@ impl Store {
         lengths.sort_unstable();
         lengths.dedup_by_key(|(key, _)| *key);
 
-        let picked = format::pick(&self.json, &names(&secrets), &names(&random));
+        let picked = format::pick(&self.json, &names(&secrets), &names(&random), older);
         let (found, kept) = picked.map_err(|found| file::fault(&self.path, found))?;
-        answers.extend(deal(&secrets, found).map(|(index, value)| (index, Ok(value))));
+        let dealt = deal(&secrets, found);
+        let mut admit = |(index, found): (usize, Found)| {
+            let admitted = self.admit(found, &requests[index].address, false).transpose();
+            answers.extend(admitted.map(|answer| (index, answer)));
+        };
+        if keys.is_empty() { dealt.for_each(&mut admit) } else { narrowest(dealt).for_each(&mut admit) }
         let kept = if kept.iter().any(Option::is_none) { self.keep(&lengths) } else { Ok(kept) };
         match kept {
-            Ok(kept) => answers.extend(deal(&random, kept).map(|(index, value)| (index, Ok(value)))),
+            Ok(kept) => answers.extend(deal(&random, kept).filter_map(|(index, found)| {
+                found.content.map(|content| (index, Ok(Value::from(content))))
+            })),
             Err(error) => answers.extend(random.iter().map(|(_, index)| (*index, Err(error.clone())))),
         }
         for (index, answer) in answers {
@@ -122,15 +176,73 @@ impl Store {
         Ok(())
     }
 
-    fn is_owner(&self, written: &str) -> Result<(), StoreError> {
-        let owner = self.owner.clone().unwrap_or_else(login);
-        if written == owner {
-            return Ok(());
+    /// What each request may be answered with, at most [`DEPTHS`], the widest scope first. Empty where no key is more than a name, as
+    /// mostly.
+    fn keys(&self, requests: &[Request]) -> Vec<Vec<String>> {
+        let plain = |request: &Request| !request.address.path.starts_with("//");
+        if self.home.namespace.is_empty() && self.home.scope.is_empty() && requests.iter().all(plain) {
+            return Vec::new();
         }
-        Err(StoreError::Denied(format!(
-            "the store {} is `{owner}`'s, and the reference is to a secret of `{written}`",
-            self.path.display()
-        )))
+        let of = |request: &Request| {
+            let (_, name) = split(&request.address.path);
+            // What is no name was refused when the launch was planned.
+            let mut keys: Vec<String> = Key::of(name, &self.home)
+                .map(|key| key.visible().map(|key| key.to_string()).collect())
+                .unwrap_or_default();
+            keys.reverse();
+            keys
+        };
+        requests.iter().map(of).collect()
+    }
+
+    fn owned<'p>(&self, path: &'p str) -> Result<&'p str, StoreError> {
+        match split(path) {
+            (None, name) => Ok(name),
+            _ => owned(path, self.owner.as_deref(), &format!("the store {}", self.path.display())),
+        }
+    }
+
+    /// What was found, where whoever is launched may have it; None where the revision does not exist.
+    fn admit(&self, found: Found, address: &Address, through_alias: bool) -> Result<Option<Value>, StoreError> {
+        match (found.content, found.link, &self.application, &address.version) {
+            (Some(content), None, None, None) => Ok(Some(content.into())),
+            (content, link, application, version) => {
+                let link = link.map_or_else(Link::default, |link| *link);
+                if let Some(alias) = link.alias.as_ref().filter(|_| !through_alias) {
+                    return self.aliased(alias, address);
+                }
+                if let Some(application) = application.as_ref().filter(|application| !link.grants.contains(application)) {
+                    return Err(StoreError::Denied(format!(
+                        "`{}` is not granted to the application `{application}`; `inject secret grant {} {application}` \
+                         does so",
+                        address.path, address.path
+                    )));
+                }
+                let latest = link.revision.unwrap_or(1);
+                // That it is a number was checked when the launch was planned.
+                let wanted = version.as_deref().map_or(Some(latest), |version| version.parse().ok());
+                match content {
+                    content @ Some(_) if wanted == Some(latest) => Ok(content.map(Value::from)),
+                    None if version.is_none() => Err(StoreError::Unavailable(format!(
+                        "the latest revision of `{}`, {latest}, was removed; `inject secret update` makes a new one, and \
+                         @N names one that is left",
+                        address.path
+                    ))),
+                    _ => {
+                        let older = link.older.into_iter().find(|older| Some(older.number) == wanted);
+                        Ok(older.map(|older| older.content.into()))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value that an alias stands for; of an alias there is no alias.
+    fn aliased(&self, key: &str, address: &Address) -> Result<Option<Value>, StoreError> {
+        let picked = format::pick(&self.json, &[key], &[], address.version.is_some());
+        let (mut found, _) = picked.map_err(|found| file::fault(&self.path, found))?;
+        let gone = || StoreError::Malformed(format!("`{}` is an alias of nothing", address.path));
+        self.admit(found.pop().flatten().ok_or_else(gone)?, address, true)
     }
 
     /// The passwords of these keys, in their order. Those that do not exist are made with the length
@@ -149,9 +261,11 @@ impl Store {
                     let now = time::now();
                     let details =
                         Details { created: now.clone(), updated: now, creator: login(), ..Details::default() };
-                    document.random.put(key, Entry { content: Content::Bytes(password(length)?), details });
+                    let content = Some(Content::Bytes(password(length)?));
+                    document.random.put(key, Entry { content, details });
                 }
-                kept.push(document.random.get(key).map(|entry| entry.content.share()));
+                let content = document.random.get(key).and_then(|entry| entry.content.as_ref());
+                kept.push(content.map(|content| Found { content: Some(content.share()), link: None }));
             }
             Ok(kept)
         })
@@ -172,28 +286,53 @@ fn names<'n>(wanted: &[(&'n str, usize)]) -> Vec<&'n str> {
 }
 
 /// What was found of `names(wanted)`, to the number beside each name.
-fn deal(wanted: &[(&str, usize)], found: format::Picked) -> impl Iterator<Item = (usize, Value)> {
+fn deal(wanted: &[(&str, usize)], found: format::Picked) -> impl Iterator<Item = (usize, Found)> {
     let groups = wanted.chunk_by(|(one, _), (other, _)| one == other);
-    groups.zip(found).filter_map(|(group, content)| Some((group, content?))).flat_map(|(group, content)| {
+    groups.zip(found).filter_map(|(group, found)| Some((group, found?))).flat_map(|(group, found)| {
         // Mostly one: `NAME` and `OWNER:NAME` are two addresses of one secret.
-        let copies: Vec<Content> = group[1..].iter().map(|_| content.share()).collect();
-        group.iter().map(|(_, index)| *index).zip(copies.into_iter().chain([content]).map(Value::from))
+        let copies: Vec<Found> = group[1..].iter().map(|_| found.share()).collect();
+        group.iter().map(|(_, index)| *index).zip(copies.into_iter().chain([found]))
     })
 }
 
+/// How many scopes a secret may be visible from: numbers of scoped requests are this times the request's, and how
+/// narrow the scope is.
+const DEPTHS: usize = 4;
+
+/// Of what was found for one request that of the narrowest scope.
+fn narrowest(found: impl Iterator<Item = (usize, Found)>) -> impl Iterator<Item = (usize, Found)> {
+    let sorted: BTreeMap<usize, Found> = found.collect();
+    // The last one for a number stays.
+    let narrowest: BTreeMap<usize, Found> = sorted.into_iter().map(|(at, found)| (at / DEPTHS, found)).collect();
+    narrowest.into_iter()
+}
+
 fn check(address: &Address, _: &Settings) -> Result<(), String> {
-    if address.path.starts_with("//") {
-        return Err("a local store has no secret://… addresses; write `$<secret:NAME>`".into());
+    if let Some(version) = &address.version
+        && !version.parse().is_ok_and(|number: u64| number > 0)
+    {
+        return Err(format!("`@{version}` is no revision; it is a number from 1"));
     }
     match split(&address.path) {
         (Some(""), _) => Err("the owner before `:` is empty; write NAME or OWNER:NAME".into()),
+        (_, name) if name.starts_with("//") => Key::of(name, &Home::default()).map(drop),
         (_, name) => check_name(name).map_err(|error| error.to_string()),
     }
 }
 
-/// `NAME` or `OWNER:NAME`; no name has a colon.
+/// `NAME` or `OWNER:NAME`; no name and no namespace has a colon.
 fn split(path: &str) -> (Option<&str>, &str) {
     path.split_once(':').map_or((None, path), |(owner, name)| (Some(owner), name))
+}
+
+/// The path behind the owner, who has to be the store's.
+fn owned<'p>(path: &'p str, owner: Option<&str>, store: &str) -> Result<&'p str, StoreError> {
+    let (Some(written), name) = split(path) else { return Ok(path) };
+    let owner = owner.map_or_else(login, str::to_owned);
+    if written == owner {
+        return Ok(name);
+    }
+    Err(StoreError::Denied(format!("{store} is `{owner}`'s, and the reference is to a secret of `{written}`")))
 }
 
 /// Why a text is no name of a secret.
@@ -471,6 +610,10 @@ mod tests {
         assert_eq!(resolve(&fixture, vec![request("a", None)]), [Some(Ok(b"1".to_vec()))]);
         remove(&fixture).unwrap();
         assert_eq!(resolve(&fixture, vec![request("a", None)]), [None]);
+        // The write made the latest format of it.
+        let identities = identity::find(&fixture.settings, &fixture.environ).ok().unwrap();
+        let json = age::decrypt(&identities.keys[0], &fs::read(store_path(&fixture)).unwrap()).unwrap();
+        assert!(json.starts_with(br#"{"format":2,"#));
     }
 
     #[test]
@@ -479,16 +622,16 @@ mod tests {
         let identities = identity::find(&fixture.settings, &fixture.environ).ok().unwrap();
         let json = age::decrypt(&identities.keys[0], &fs::read(store_path(&fixture)).unwrap()).unwrap();
         let text = String::from_utf8(json).unwrap();
-        assert!(text.starts_with(r#"{"format":1,"recipients":["age1"#), "{text}");
+        assert!(text.starts_with(r#"{"format":2,"recipients":["age1"#), "{text}");
     }
 
     #[test]
     fn a_store_of_a_newer_format_is_refused_unharmed() {
         let fixture = Fixture::with(&[]);
-        encrypt(&fixture, br#"{"format":2,"secrets":7}"#);
+        encrypt(&fixture, br#"{"format":3,"secrets":7}"#);
         let before = fs::read(store_path(&fixture)).unwrap();
         let error = open(&fixture).ok().unwrap().answer(&mut [request("a", None)]).unwrap_err();
-        assert!(error.to_string().contains("format 2"), "{error}");
+        assert!(error.to_string().contains("format 3"), "{error}");
         assert!(remove(&fixture).is_err());
         assert_eq!(fs::read(store_path(&fixture)).unwrap(), before);
     }
@@ -568,10 +711,10 @@ mod tests {
     #[test]
     fn references_are_a_name_with_or_without_its_owner() {
         let check = |path: &str| check(&request(path, None).address, &Settings::default());
-        for good in ["a", "A-b_9", "9", "_a", "amy:a", &"a".repeat(110)] {
+        for good in ["a", "A-b_9", "9", "_a", "amy:a", "//t/a", "//c/o/p/a", &"a".repeat(110)] {
             check(good).unwrap();
         }
-        for bad in ["", "_", "-_", "a b", "a.b", "a/b", "ü", "a:b:c", ":a", "a:", "//cluster/a", &"a".repeat(111)] {
+        for bad in ["", "_", "-_", "a b", "a.b", "a/b", "ü", "a:b:c", ":a", "a:", "//a", "///a", &"a".repeat(111)] {
             check(bad).unwrap_err();
         }
         assert_eq!(check_name("a/b"), Err(NameError::Character('/')));

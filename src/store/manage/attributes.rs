@@ -109,6 +109,10 @@ impl Attribute {
     pub(crate) fn row(self) -> Option<&'static Row> {
         OPTIONS.iter().find(|row| row.attribute == self)
     }
+
+    pub(crate) fn is_flag(self) -> bool {
+        self.row().is_some_and(|row| row.form == Form::Flag)
+    }
 }
 
 /// What was said of a secret; each attribute at most once.
@@ -168,7 +172,6 @@ impl Attributes {
         }
     }
 
-    #[allow(dead_code, reason = "kinds with flags come next")]
     /// None where nobody said it.
     pub(crate) fn flag(&self, attribute: Attribute) -> Option<bool> {
         match self.said(attribute) {
