@@ -127,9 +127,11 @@ fn aliases_and_overrides_keep_the_rules_of_their_system() {
     done(&world, "update db --scope /shop", "changed");
     assert_eq!(get("DATABASE", "/shop/prod"), "changed");
     assert_eq!(done(&world, "get DATABASE --scope /shop/prod", "").text(), "changed");
+    done(&world, "add db --scope /shop --replace --yes", "new");
+    assert_eq!((get("DATABASE", "/shop/prod"), get("db", "/shop/prod")), ("new".into(), "narrow".into()));
     // Both follow a new name, and go with the secret.
     done(&world, "update db --scope /shop --new-name data", "");
-    assert_eq!((get("DATABASE", "/shop/prod"), get("data", "/shop/prod")), ("changed".into(), "narrow".into()));
+    assert_eq!((get("DATABASE", "/shop/prod"), get("data", "/shop/prod")), ("new".into(), "narrow".into()));
     done(&world, "rm data --yes --scope /shop", "");
     assert_eq!(world.names(), ["plain"]);
 }

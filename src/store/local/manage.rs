@@ -643,7 +643,8 @@ impl Secrets<'_> {
                     if old.details.built_in {
                         return Err(denied(&key, "is built in, and nobody replaces it"));
                     }
-                    remove(document, &text);
+                    // What hangs on it goes on to hang on the new one.
+                    document.secrets.remove(&text);
                 }
                 insert(document, &key, Some(content), None, &given, store)?;
                 made.push(key);
