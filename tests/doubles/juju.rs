@@ -63,6 +63,8 @@ pub(crate) struct State {
     pub(crate) has_fine_codes: bool,
     /// A login tells what its user may do.
     pub(crate) tells_access: bool,
+    /// Of everything that is made or changed.
+    pub(crate) time: String,
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +94,7 @@ impl State {
             redirect: None,
             has_fine_codes: false,
             tells_access: true,
+            time: TIME.to_owned(),
         }
     }
 
@@ -177,21 +180,26 @@ impl Secret {
         self.checksum = checksum;
         self.latest += 1;
         self.revisions.insert(self.latest, data);
-        if self.auto_prune {
-            // Nobody here observes any.
-            let latest = self.latest;
-            self.revisions.retain(|revision, _| *revision == latest);
-        }
+    }
+
+    /// With every update; nobody here observes any revision.
+    fn prune(&mut self) {
+        let latest = self.latest;
+        self.revisions.retain(|revision, _| !self.auto_prune || *revision == latest);
+    }
+
+    fn is_own(&self) -> bool {
+        self.owner.starts_with("model-")
     }
 
     fn uri(&self) -> String {
-        match self.owner.starts_with("model-") {
+        match self.is_own() {
             true => format!("secret:{}", self.id),
             false => format!("secret://{MODEL}/{}", self.id),
         }
     }
 
-    fn shown(&self, revision: Option<u64>, with_value: bool, has_fine_codes: bool) -> Json {
+    fn shown(&self, revision: Option<u64>, with_value: bool, has_fine_codes: bool, time: &str) -> Json {
         let is_shown = |number: &u64| revision.is_none_or(|wanted| wanted == *number);
         let revisions: Vec<Json> = self
             .revisions
@@ -199,13 +207,13 @@ impl Secret {
             .filter(|number| is_shown(number))
             .map(|number| {
                 json!({
-                    "revision": number, "backend-name": "internal", "create-time": TIME, "update-time": TIME,
+                    "revision": number, "backend-name": "internal", "create-time": time, "update-time": time,
                 })
             })
             .collect();
         let mut shown = json!({
             "uri": self.uri(), "version": 1, "owner-tag": self.owner, "latest-revision": self.latest,
-            "latest-revision-checksum": self.checksum, "create-time": TIME, "update-time": TIME,
+            "latest-revision-checksum": self.checksum, "create-time": time, "update-time": time,
             "revisions": revisions,
         });
         if let Some(label) = self.label.as_ref().filter(|label| !label.is_empty()) {
@@ -213,6 +221,12 @@ impl Secret {
         }
         if !self.description.is_empty() {
             shown["description"] = json!(self.description);
+        }
+        // What only charms have.
+        if !self.is_own() {
+            shown["rotate-policy"] = json!("daily");
+            shown["next-rotate-time"] = json!(time);
+            shown["latest-expire-time"] = json!(time);
         }
         if !self.grants.is_empty() {
             let grant = |application: &String| {
@@ -388,10 +402,12 @@ impl State {
             }
             ("Secrets", "CreateSecrets") => self.each(access, params, Self::create),
             ("Secrets", "UpdateSecrets") => self.each(access, params, Self::update),
-            ("Secrets", "RemoveSecrets") => match access < Access::Write {
-                true => Ok(json!({ "results": [{ "error": item("permission denied", "unauthorized access") }] })),
-                false => self.each(access, params, Self::take_away),
-            },
+            ("Secrets", "RemoveSecrets") if access < Access::Write => {
+                let items = params.get("args").and_then(Json::as_array).map_or(0, Vec::len);
+                let denied = json!({ "error": item("permission denied", "unauthorized access") });
+                Ok(json!({ "results": vec![denied; items] }))
+            }
+            ("Secrets", "RemoveSecrets") => self.each(access, params, Self::take_away),
             ("Secrets", "GrantSecret") => self.grant(access, params, true),
             ("Secrets", "RevokeSecret") => self.grant(access, params, false),
             _ => missing(format!("unknown method \"{method}\" at version {version} for facade type \"{facade}\"")),
@@ -490,7 +506,7 @@ impl State {
                 // So misspelt by the server.
                 return Err(refusal(format!("revison {revision} for secret \"{}\" not found", secret.uri()), code));
             }
-            results.push(secret.shown(revision, with_values, self.has_fine_codes));
+            results.push(secret.shown(revision, with_values, self.has_fine_codes, &self.time));
         }
         Ok(json!({ "results": results }))
     }
@@ -579,6 +595,7 @@ impl State {
         if !data.is_empty() {
             secret.revise(data);
         }
+        secret.prune();
         Ok(json!({}))
     }
 

@@ -29,6 +29,7 @@ mod local;
 mod look;
 #[cfg(feature = "local")]
 mod model;
+mod manage_juju;
 mod notify;
 mod online;
 mod pod;

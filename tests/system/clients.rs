@@ -6,6 +6,7 @@ use crate::doubles::http::{Server, Wire};
 use crate::doubles::tls::{Authority, Certificate};
 use crate::doubles::websocket::Framing;
 use crate::doubles::{apolo, cloudify, juju, qovery, tapis};
+use crate::harness::PROGRAM;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -137,6 +138,7 @@ fn the_client_of_juju_takes_the_double_for_a_controller() {
     // Isolated: the driver would stand before the package of its name.
     command.arg("-I").arg(driver("juju.py")).env("MODEL", juju::MODEL).env("PASSWORD", juju::PASSWORD);
     command.env("ENDPOINT", juju::endpoint(&double)).env("CA", double.ca_file()).env("OTHER_CA", other.ca_file());
+    command.env("INJECT", PROGRAM);
     for (name, double) in [("PIECES", &pieces), ("OLD", &old), ("MACAROON", &macaroon), ("MOVED", &moved)] {
         command.env(name, juju::endpoint(double)).env(format!("CA_{name}"), double.ca_file());
     }

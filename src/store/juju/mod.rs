@@ -5,9 +5,12 @@
 //! since what else a reply held would be values that nobody asked for.
 
 mod login;
+mod manage;
 mod rpc;
+mod time;
 mod yaml;
 
+use super::manage::{Attribute, Managing, Verb};
 use super::object::Object;
 use super::remote::{fetch_each, look_each, reach};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError};
@@ -39,7 +42,28 @@ pub(crate) static KIND: Kind = Kind {
         Wanted::parse(address).map(drop)
     },
     open,
-    manage: None,
+    manage: Some(Managing {
+        open: manage::open,
+        verbs: &[
+            (Verb::Add, &[Attribute::Description]),
+            (Verb::Get, &[Attribute::Revision]),
+            (Verb::List, &[]),
+            (Verb::Show, &[Attribute::Revision]),
+            (Verb::Update, &[Attribute::Description, Attribute::NewName, Attribute::AutoPrune]),
+            (Verb::Remove, &[Attribute::Revision]),
+            (Verb::Grant, &[]),
+            (Verb::Revoke, &[]),
+            (Verb::History, &[]),
+        ],
+        lacks: &[
+            (Verb::Init, "`juju bootstrap` and `juju add-model` make what it is kept in"),
+            (Verb::Alias, "a secret of Juju has one name"),
+            (Verb::Override, "a model is the only scope that Juju's secrets have"),
+            (Verb::Import, "Juju has no such thing; `add NAME --fields FILE` takes all keys of one secret"),
+            (Verb::Export, "Juju has no such thing; `get NAME#KEY` reads one value"),
+        ],
+        formats: &[],
+    }),
 };
 
 /// What a controller's certificate is for, whatever host has it.
@@ -115,6 +139,15 @@ impl Name {
         match path.is_empty() || path.contains(is_unlike) {
             true => Err("a secret of Juju is its name, its id of 20 characters, or `//MODEL-UUID/ID`".to_owned()),
             false => Ok(Self::Label(path.to_owned())),
+        }
+    }
+
+    fn check_model(&self, model: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Id { model: Some(other), .. } if other != model => {
+                Err(StoreError::Settings(format!("{self} is of the model {other}, and this store of {model}")))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -241,20 +274,13 @@ impl Juju {
 
     /// Answers what has no answer yet, on one connection.
     async fn ask<T: Asked>(&self, wanted: &[Wanted], known: &Known<T>) -> Result<(), Fault> {
-        let model = match &self.login.model {
-            Model::Id(id) => id.clone(),
-            Model::Name { owner, name } => self.find_model(owner, name).await?,
-        };
-        let mut session = self.log_in(&format!("/model/{model}/api")).await?;
+        let (mut session, model) = self.enter().await?;
         *known.identity.borrow_mut() = format!("user {}, model {model} at {}", self.login.user, session.origin());
         // A launch asks nevertheless, and believes the answer.
         if !T::WITH_VALUE && session.gives_values() == Some(false) {
             return Err(denied(session.origin()).into());
         }
-        let version = session.version("Secrets", &[1, 2]).ok_or_else(|| {
-            let text = format!("{} is too old to give secrets out; Juju does since 3.3", session.origin());
-            StoreError::NotReadable(text)
-        })?;
+        let version = secrets_version(&session)?;
         let answers = &known.answers;
         let mut rest =
             wanted.iter().filter(|wanted| !answers.borrow().contains_key(wanted)).collect::<Vec<_>>().into_iter();
@@ -263,11 +289,8 @@ impl Juju {
             while under_way.len() < AT_ONCE
                 && let Some(next) = rest.next()
             {
-                if let Name::Id { model: Some(other), .. } = &next.name
-                    && *other != model
-                {
-                    let text = format!("{} is of the model {other}, and this store of {model}", next.name);
-                    answers.borrow_mut().insert(next.clone(), Err(StoreError::Settings(text)));
+                if let Err(error) = next.name.check_model(&model) {
+                    answers.borrow_mut().insert(next.clone(), Err(error));
                     continue;
                 }
                 let params = filter(next, T::WITH_VALUE);
@@ -290,6 +313,16 @@ impl Juju {
             };
             answers.borrow_mut().insert(next.clone(), answer);
         }
+    }
+
+    /// A connection to the model, and the model's UUID.
+    async fn enter(&self) -> Result<(Session, String), Fault> {
+        let model = match &self.login.model {
+            Model::Id(id) => id.clone(),
+            Model::Name { owner, name } => self.find_model(owner, name).await?,
+        };
+        let session = self.log_in(&format!("/model/{model}/api")).await?;
+        Ok((session, model))
     }
 
     async fn log_in(&self, path: &str) -> Result<Session, Fault> {
@@ -335,6 +368,14 @@ impl Juju {
         session.close().await;
         Ok(found)
     }
+}
+
+/// Of the calls on secrets: with the first one they can only be listed.
+fn secrets_version(session: &Session) -> Result<u64, StoreError> {
+    session.version("Secrets", &[1, 2]).ok_or_else(|| {
+        let text = format!("{} is too old to give secrets out; Juju does since 3.3", session.origin());
+        StoreError::NotReadable(text)
+    })
 }
 
 /// The parameters that ask for one secret.
@@ -388,22 +429,30 @@ impl Asked for Value {
     const WITH_VALUE: bool = true;
 
     fn read(secret: &Object<'_>, wanted: &Wanted, session: &Session) -> Result<Self, Fault> {
-        let origin = session.origin();
-        let value = secret.get::<Object<'_>>("value").ok_or_else(|| malformed(origin))?;
-        if let Some(refusal) = Refusal::of_item(&value) {
-            return Err(if refusal.is_absence() { removed(wanted, origin).into() } else { refused(&refusal, origin) });
-        }
-        let data = value.get::<Object<'_>>("data").ok_or_else(|| malformed(origin))?;
-        let fields = data.names().map(|key| {
-            let text = Zeroizing::new(data.get::<String>(key)?);
-            Some((key.to_owned(), decoded(&text)?))
-        });
-        // Who adds a secret may say that a value is base64 already, and nobody looks.
-        fields.collect::<Option<Vec<_>>>().map(Self::Fields).ok_or_else(|| {
-            let text = format!("{origin}: a value of {} is no base64; `juju update-secret` replaces it", wanted.name);
-            StoreError::Malformed(text).into()
-        })
+        fields(secret, wanted, session.origin()).map(Self::Fields)
     }
+}
+
+/// The values of a secret that was asked for with them.
+fn fields(
+    secret: &Object<'_>,
+    wanted: &Wanted,
+    origin: &dyn fmt::Display,
+) -> Result<Vec<(String, Secret)>, Fault> {
+    let value = secret.get::<Object<'_>>("value").ok_or_else(|| malformed(origin))?;
+    if let Some(refusal) = Refusal::of_item(&value) {
+        return Err(if refusal.is_absence() { removed(wanted, origin).into() } else { refused(&refusal, origin) });
+    }
+    let data = value.get::<Object<'_>>("data").ok_or_else(|| malformed(origin))?;
+    let fields = data.names().map(|key| {
+        let text = Zeroizing::new(data.get::<String>(key)?);
+        Some((key.to_owned(), decoded(&text)?))
+    });
+    // Who adds a secret may say that a value is base64 already, and nobody looks.
+    fields.collect::<Option<Vec<_>>>().ok_or_else(|| {
+        let text = format!("{origin}: a value of {} is no base64; `juju update-secret` replaces it", wanted.name);
+        StoreError::Malformed(text).into()
+    })
 }
 
 impl Asked for Access {

@@ -60,6 +60,11 @@ impl<'j> Refusal<'j> {
         Some(Self { code: error.get("code").unwrap_or_default(), info: None })
     }
 
+    /// The code alone, which outlives the reply.
+    pub(super) fn bare(self) -> Refusal<'static> {
+        Refusal { code: self.code, info: None }
+    }
+
     /// Since 4.0 a code says what it is that was not found. A secret whose model or backend is missing
     /// may well be there.
     pub(super) fn is_absence(&self) -> bool {

@@ -3,13 +3,15 @@
 ENDPOINT, CA (a file), MODEL and PASSWORD say where and who; OTHER_CA is nobody's there. PIECES is the
 endpoint of a controller that cuts its replies up, OLD that of one from before secrets could be changed,
 MACAROON and MOVED those of controllers that let nobody in by password, or have the model no more; each
-with its CA in CA_PIECES and so on.
+with its CA in CA_PIECES and so on. INJECT is the program whose `secret` is held against the client.
 """
 
 import asyncio
 import base64
+import json
 import os
 import ssl
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -131,6 +133,64 @@ async def all_of_admin(model, home):
     await model.remove_secret("from-file")
 
 
+def inject(home, *arguments, value=b""):
+    """What `inject secret` writes to standard output."""
+    store = {
+        "kind": "juju",
+        "endpoints": [os.environ["ENDPOINT"]],
+        "model": MODEL,
+        "user": "admin",
+        "password": {"env": "PASSWORD"},
+        "ca_file": os.environ["CA"],
+    }
+    config = home / "inject.json"
+    config.write_text(json.dumps({"stores": {"prod": store}}))
+    command = [os.environ["INJECT"], "secret", "-c", str(config), *arguments]
+    return subprocess.run(command, input=value, stdout=subprocess.PIPE, check=True).stdout
+
+
+async def beside_inject(model, home):
+    every = bytes(range(256))
+    inject(home, "add", "ours", "--field", "token=@-", "--description", "by inject", value=every)
+    [secret] = [secret for secret in await model.list_secrets() if secret.label == "ours"]
+    assert (secret.description, secret.owner_tag) == ("by inject", f"model-{MODEL}")
+    assert await content(model, label="ours") == {"token": every}
+    inject(home, "update", "ours", "--field", "other=@-", value=b"v\n")
+    assert await content(model, label="ours") == {"token": every, "other": b"v\n"}
+    assert await content(model, label="ours", revision=1) == {"token": every}
+    inject(home, "update", "ours", "--new-name", "renamed")
+    inject(home, "grant", "renamed", "ubuntu", "mysql")
+    inject(home, "revoke", "renamed", "mysql")
+    [secret] = await model.list_secrets(filter={"label": "renamed"})
+    assert (secret.description, secret.latest_revision) == ("by inject", 2)
+    assert [access.target_tag for access in secret.access] == ["application-ubuntu"]
+    inject(home, "rm", "renamed@1", "--yes")
+    [secret] = await model.list_secrets(filter={"label": "renamed"})
+    assert [revision.revision for revision in secret.revisions] == [2]
+    inject(home, "rm", "renamed", "--yes")
+    assert await model.list_secrets(filter={"label": "renamed"}) == []
+
+    uri = await model.add_secret(name="theirs", data_args=["token=v1", "other=a=b=="], info="by the client")
+    both = ["token=v2", "other=a=b=="]
+    await model.update_secret(name="theirs", data_args=both, new_name="theirs", info="by the client")
+    await model.grant_secret("theirs", "mysql")
+    shown = json.loads(inject(home, "show", "theirs", "--json"))
+    assert (shown["uri"], shown["description"], shown["revision"]) == (uri, "by the client", 2), shown
+    assert [access["target-tag"] for access in shown["access"]] == ["application-mysql"]
+    listed = json.loads(inject(home, "list", "--json"))
+    assert [(secret["name"], secret["owner-tag"]) for secret in listed] == [
+        ("theirs", f"model-{MODEL}"),
+        ("my-apitoken", "application-x"),
+    ]
+    revisions = json.loads(inject(home, "history", "theirs", "--json"))
+    assert [revision["revision"] for revision in revisions] == [2, 1]
+    assert inject(home, "get", "theirs#token") == b"v2"
+    assert inject(home, "get", "theirs#token@1") == b"v1"
+    assert inject(home, "get", "theirs#other") == b"a=b=="
+    await model.remove_secret("theirs")
+    assert len(json.loads(inject(home, "list", "--json"))) == 1
+
+
 async def others():
     reader = await connected("ENDPOINT", "reader")
     assert [secret.owner_tag for secret in await reader.list_secrets()] == ["application-x"]
@@ -200,6 +260,7 @@ async def ways_in():
 async def drive(home):
     model = await connected("ENDPOINT")
     await all_of_admin(model, home)
+    await beside_inject(model, home)
     await model.disconnect()
     await others()
     await in_pieces()
