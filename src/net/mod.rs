@@ -341,6 +341,7 @@ impl Client {
                     }
                     last = Some(Ok(reply));
                 }
+                Err(fault) if fault.may_be_done && !request.repeatable => return Err(unsure(fault.error)),
                 Err(Fault { error: error @ StoreError::TimedOut(_), .. }) => return last.unwrap_or(Err(error)),
                 // That costs no try, and cannot go on for ever: each such connection has answered something.
                 Err(Fault { is_left_over: true, .. }) => {}
@@ -404,8 +405,9 @@ impl Client {
 
     /// One try of a request.
     async fn exchange(&self, request: &Request, path: &str) -> Result<Reply, Fault> {
-        let mut lease = self.lease().await?;
-        let message = self.message(request, path, matches!(lease, Lease::Http2(_)))?;
+        let unsent = |fault| Fault { may_be_done: false, ..fault };
+        let mut lease = self.lease().await.map_err(unsent)?;
+        let message = self.message(request, path, matches!(lease, Lease::Http2(_))).map_err(unsent)?;
         let answered = async {
             let answered = match &mut lease {
                 Lease::Http1 { sender, .. } => sender.send_request(message).await,
@@ -609,6 +611,11 @@ impl Client {
             ))),
         }
     }
+}
+
+/// A failure of what is not to be done twice, where the server may have done it before.
+pub(crate) fn unsure(error: StoreError) -> StoreError {
+    error.map(|why| format!("{why}; it may have been done all the same: look before you do it again"))
 }
 
 /// `503 Service Unavailable`.

@@ -652,8 +652,22 @@ fn a_write_that_may_have_been_done_is_not_done_twice() {
     run(async {
         let (reach, connections) = raw("").await;
         let client = Client::new(Reach { retries: 3, ..reach }).unwrap();
-        assert!(client.send(&post()).await.is_err());
+        let error = client.send(&post()).await.map(|reply| reply.status).unwrap_err();
+        says(&error, &["closed within the reply", "may have been done"]);
         assert_eq!(connections.load(Ordering::Relaxed), 1);
+        let error = client.send(&post().repeatable()).await.map(|reply| reply.status).unwrap_err();
+        assert!(!error.to_string().contains("may have been done"), "{error}");
+    });
+    run(async {
+        let late = |_, _: &Seen| Answer { delay: Duration::from_secs(60), ..answer(200, "") };
+        let server = Server::start(None, late).await;
+        let deadline = Deadline::in_test(Duration::from_millis(300));
+        let client = Client::new(Reach { deadline, ..server.http() }).unwrap();
+        says(&client.send(&post()).await.map(|reply| reply.status).unwrap_err(), &["too long", "may have been done"]);
+        // Nobody listens there, so nobody did it.
+        let client = Client::new(reach("http://127.0.0.1:1")).unwrap();
+        let error = client.send(&post()).await.map(|reply| reply.status).unwrap_err();
+        assert!(!error.to_string().contains("may have been done"), "{error}");
     });
 }
 
