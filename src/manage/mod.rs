@@ -184,6 +184,9 @@ impl Session<'_> {
         let (address, field) = address(typed)?;
         let wrong = |message| ManageError::Usage(format!("{:?}: {message}", &*address.path));
         (self.kind.check)(&address, self.settings).map_err(wrong)?;
+        if address.version.is_some() && !self.kind.caps.versions {
+            return Err(wrong(format!("a store of kind {} has no versions", self.kind.name)));
+        }
         Ok((address, field))
     }
 
