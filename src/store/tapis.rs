@@ -3,8 +3,9 @@
 //! The service has no 401: whatever it dislikes is 400, so the token's own claims tell one that has
 //! expired from a user who may not. It has no way to share a secret, and a secret of somebody else is
 //! never asked for, whoever is written in the reference. No text of a reply gets into a message.
-//! `pod.rs` has what is about pods.
+//! `pod.rs` has what is about pods, `manage.rs` what `inject secret` does.
 
+mod manage;
 mod pod;
 
 pub(crate) use pod::definition;
@@ -19,6 +20,7 @@ use crate::net::{self, Base, Client, Method, Mutex, Reply, StatusCode, encode, s
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -44,7 +46,7 @@ pub(crate) static KIND: Kind = Kind {
     ambient: Some("set TAPIS_BASE_URL, and TAPIS_TOKEN or TAPIS_USERNAME and TAPIS_PASSWORD"),
     check,
     open: |settings, context| Ok(Box::new(Tapis::open(settings, context)?)),
-    manage: None,
+    manage: Some(manage::MANAGING),
 };
 
 /// Variables that users of Tapis's own clients have, the first that is set winning.
@@ -251,13 +253,14 @@ impl Tapis {
     }
 
     async fn value(&self, name: &str, user: Option<&str>, token: &Token) -> Result<Option<Value>, StoreError> {
-        let reply = self.get(&format!("secrets/{}/value", encode(name)), token).await?;
+        let reply = self.get(&format!("{}/value", path(name)), token).await?;
         match (reply.status, Envelope::read(&reply)) {
             (StatusCode::OK, Some(Envelope { result: Some(result), is_success: true, .. })) => {
                 let value: String = result.get("secret_value").ok_or_else(|| self.senseless(&reply))?;
                 Ok(Some(Value::Bytes(Secret::from(value))))
             }
-            (StatusCode::FORBIDDEN, Some(_)) if self.is_hidden(name, token).await => match &self.pod {
+            // A secret that only pods are given, or one that this user may not read: its metadata tells.
+            (StatusCode::FORBIDDEN, Some(_)) if self.has_off(name, "readable", token).await => match &self.pod {
                 Some(pod) => self.reveal(pod, name, user, token).await.map(Value::Bytes).map(Some),
                 None => Err(hidden(name)),
             },
@@ -269,7 +272,7 @@ impl Tapis {
     async fn look_at(&self, wanted: Wanted, user: Option<&str>) -> Result<Option<Access>, StoreError> {
         let name = &own(wanted, user)?;
         self.ask(async |token| {
-            let reply = self.get(&format!("secrets/{}", encode(name)), token).await?;
+            let reply = self.get(&path(name), token).await?;
             let Some(Envelope { result: Some(metadata), is_success: true, .. }) =
                 Envelope::read(&reply).filter(|_| reply.status == StatusCode::OK)
             else {
@@ -308,11 +311,11 @@ impl Tapis {
         self.client.send(&request(path, token)).await
     }
 
-    /// A secret that only pods are given, or one that this user may not read: its metadata tells.
-    async fn is_hidden(&self, name: &str, token: &Token) -> bool {
-        let reply = self.get(&format!("secrets/{}", encode(name)), token).await;
+    /// Whether this switch of a secret is known to be false.
+    async fn has_off(&self, name: &str, switch: &str, token: &Token) -> bool {
+        let reply = self.get(&path(name), token).await;
         let envelope = reply.as_ref().ok().and_then(Envelope::read);
-        envelope.and_then(|envelope| envelope.result?.get("readable")) == Some(false)
+        envelope.and_then(|envelope| envelope.result?.get(switch)) == Some(false)
     }
 
     /// Why a token was not taken; None where it was, and its user may not.
@@ -337,8 +340,7 @@ impl Tapis {
     }
 
     fn denied(&self, name: &str, token: &Token) -> StoreError {
-        let user = token.claims.as_ref().and_then(|claims| claims.user.as_deref()).unwrap_or("this user");
-        let origin = self.client.origin();
+        let (origin, user) = (self.client.origin(), token.user());
         StoreError::Denied(format!(
             "{origin} does not give `{name}` to `{user}`; only who made a secret may read it: is the name right?"
         ))
@@ -360,8 +362,17 @@ impl Tapis {
     }
 }
 
+/// Of a secret, within the Pods service.
+fn path(name: &str) -> String {
+    format!("secrets/{}", encode(name))
+}
+
 fn request(path: &str, token: &Token) -> net::Request {
-    net::Request::get(format!("/v3/pods/{path}")).header(TOKEN_HEADER, token.header.clone())
+    with(net::Request::get(format!("/v3/pods/{path}")), token)
+}
+
+fn with(request: net::Request, token: &Token) -> net::Request {
+    request.header(TOKEN_HEADER, token.header.clone())
 }
 
 fn hidden(name: &str) -> StoreError {
@@ -414,17 +425,43 @@ fn login(settings: &Settings, environ: &Environ) -> Result<Login, StoreError> {
     }
 }
 
-/// The body that asks for a token, in a buffer that need not grow.
+/// The body that asks for a token.
 #[allow(clippy::disallowed_methods, reason = "the password on its way to the service that it is for")]
 fn grant(user: &str, password: &Secret) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let wrong = |_| StoreError::Settings("`password` is not UTF-8, and Tapis takes no other".into());
     let password = std::str::from_utf8(password.expose()).map_err(wrong)?;
+    let texts = [("grant_type", "password"), ("password", password), ("username", user)];
+    body(&texts.map(|(name, text)| (name, Member::Text(text))).into())
+}
+
+/// The members of a request's body, by name.
+type Members<'a> = BTreeMap<&'static str, Member<'a>>;
+
+enum Member<'a> {
+    Text(&'a str),
+    Flag(bool),
+}
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => json.serialize_str(text),
+            Self::Flag(flag) => json.serialize_bool(*flag),
+        }
+    }
+}
+
+/// In a buffer that need not grow.
+fn body(members: &Members<'_>) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     // JSON makes six bytes of one at most.
-    let mut body = Zeroizing::new(Vec::with_capacity(80 + 6 * (user.len() + password.len())));
-    let members = BTreeMap::from([("grant_type", "password"), ("password", password), ("username", user)]);
-    match serde_json::to_writer(&mut *body, &members) {
+    let room = |(name, member): (&&str, &Member<'_>)| match member {
+        Member::Text(text) => 6 * text.len() + name.len() + 6,
+        Member::Flag(_) => name.len() + 9,
+    };
+    let mut body = Zeroizing::new(Vec::with_capacity(2 + members.iter().map(room).sum::<usize>()));
+    match serde_json::to_writer(&mut *body, members) {
         Ok(()) => Ok(body),
-        Err(_) => Err(StoreError::Settings("`user` and `password` cannot be written as JSON".into())),
+        Err(_) => Err(StoreError::Settings("what Tapis is to be told cannot be written as JSON".into())),
     }
 }
 
@@ -454,6 +491,11 @@ impl Token {
             claims,
             ends: left.and_then(|left| Instant::now().checked_add(left)),
         })
+    }
+
+    /// For messages.
+    fn user(&self) -> &str {
+        self.claims.as_ref().and_then(|claims| claims.user.as_deref()).unwrap_or("this user")
     }
 
     fn is_ending(&self) -> bool {

@@ -191,7 +191,7 @@ impl Tapis {
     }
 
     fn denied_pod(&self, id: &str, token: &Token) -> StoreError {
-        let user = token.claims.as_ref().and_then(|claims| claims.user.as_deref()).unwrap_or("this user");
+        let user = token.user();
         let advice = match self.pods_admin {
             true => format!("`pods_admin` of the store is true, and needs the role of that name: has `{user}` it?"),
             false => "its owner may see it, and whom the owner gave READ".to_owned(),
