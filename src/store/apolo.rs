@@ -2,7 +2,9 @@
 //!
 //! The API tells a login where each cluster keeps its secrets; a value is one GET there. A secret has a
 //! cluster, an organisation, a project and a key. What a reference leaves out is what the settings say,
-//! else the login, else the only one that there is for it.
+//! else the login, else the only one that there is for it. `manage.rs` has what `inject secret` does.
+
+mod manage;
 
 use super::jwt::{claims, now};
 use super::object::Object;
@@ -10,7 +12,7 @@ use super::remote::{credential, fetch_each, look_each, reach};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError};
 use crate::environ::Environ;
 use crate::net::header::{AUTHORIZATION, HeaderValue};
-use crate::net::{self, Base, Client, Deadline, OnceCell, Origin, StatusCode, encode, secret_header};
+use crate::net::{self, Base, Client, Deadline, OnceCell, Origin, Reply, StatusCode, encode, secret_header};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
@@ -36,8 +38,8 @@ pub(crate) static KIND: Kind = Kind {
     without_settings: |environ| passed_config(environ).is_some(),
     ambient: Some("set APOLO_PASSED_CONFIG"),
     check: |address, _| Name::parse(&address.path).map(drop),
-    open,
-    manage: None,
+    open: |settings, context| Ok(Box::new(Apolo::open(settings, context)?)),
+    manage: Some(manage::MANAGING),
 };
 
 /// A login as a job or a service account is given it; the platform still sets the older name.
@@ -53,25 +55,6 @@ const LONGEST: usize = 253;
 fn passed_config(environ: &Environ) -> Option<(&'static str, &'static [u8])> {
     let set = |name: &'static str| environ.get(name).filter(|text| !text.is_empty()).map(|text| (name, text));
     PASSED_CONFIG.into_iter().find_map(set)
-}
-
-fn open(settings: &Settings, context: &Context<'_>) -> Result<Box<dyn Store>, StoreError> {
-    let login = Login::find(settings, context.environ)?;
-    let mut reach = reach(login.url.as_deref().unwrap_or(API), settings, context)?;
-    // The secrets may be at another path of the same server.
-    let api_path = std::mem::take(&mut reach.base.path);
-    Ok(Box::new(Apolo {
-        authorization: secret_header("Bearer ", &login.token)?,
-        has_expired: has_expired(&login.token),
-        user: claims(&login.token, |claims| claims.get("identity").or_else(|| claims.get(USER_CLAIM))).flatten(),
-        deadline: reach.deadline,
-        api: Rc::new(Client::new(reach)?),
-        api_path,
-        login,
-        settings: settings.clone(),
-        environ: context.environ.clone(),
-        retries: context.retries,
-    }))
 }
 
 /// Who we are, and what a reference need not say.
@@ -172,12 +155,7 @@ impl Name {
                 "a key of Apolo has 1 to {LONGEST} letters, digits, `_`, `-` and `.`, and no `..` at its beginning"
             ));
         }
-        let is_name = |name: &&str| {
-            !name.is_empty() && name.len() <= LONGEST && !name.starts_with('~') && !name.contains(char::is_control)
-        };
-        if ![cluster, org, project].iter().flatten().all(is_name) {
-            return Err(format!("a cluster, an organisation and a project have names of 1 to {LONGEST} characters"));
-        }
+        check_names([cluster, org, project])?;
         Ok(Self {
             // It is the host of a URI.
             cluster: cluster.map(str::to_ascii_lowercase),
@@ -195,6 +173,17 @@ impl Name {
             key: self.key,
         }
     }
+}
+
+/// Of a cluster, an organisation and a project.
+fn check_names(names: [Option<&str>; 3]) -> Result<(), String> {
+    let is_name = |name: &&str| {
+        !name.is_empty() && name.len() <= LONGEST && !name.starts_with('~') && !name.contains(char::is_control)
+    };
+    if names.iter().flatten().all(is_name) {
+        return Ok(());
+    }
+    Err(format!("a cluster, an organisation and a project have names of 1 to {LONGEST} characters"))
 }
 
 /// As Apolo's own address of it.
@@ -305,6 +294,7 @@ struct Apolo {
     environ: Environ,
     deadline: Deadline,
     retries: u32,
+    directory: OnceCell<Directory>,
 }
 
 /// A cluster's secrets, at a path of a server.
@@ -351,11 +341,31 @@ impl Known {
 }
 
 impl Apolo {
+    fn open(settings: &Settings, context: &Context<'_>) -> Result<Self, StoreError> {
+        let login = Login::find(settings, context.environ)?;
+        let mut reach = reach(login.url.as_deref().unwrap_or(API), settings, context)?;
+        // The secrets may be at another path of the same server.
+        let api_path = std::mem::take(&mut reach.base.path);
+        Ok(Self {
+            authorization: secret_header("Bearer ", &login.token)?,
+            has_expired: has_expired(&login.token),
+            user: claims(&login.token, |claims| claims.get("identity").or_else(|| claims.get(USER_CLAIM))).flatten(),
+            deadline: reach.deadline,
+            api: Rc::new(Client::new(reach)?),
+            api_path,
+            login,
+            settings: settings.clone(),
+            environ: context.environ.clone(),
+            retries: context.retries,
+            directory: OnceCell::new(),
+        })
+    }
+
     async fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
         if requests.is_empty() {
             return Ok(());
         }
-        let known = &self.known(requests.iter().map(|request| &request.address)).await?;
+        let known = &self.known(&self.login, requests.iter().map(|request| &request.address)).await?;
         fetch_each(
             requests,
             |address| known.name(address),
@@ -373,7 +383,7 @@ impl Apolo {
         if looks.is_empty() {
             return Ok(());
         }
-        let known = &self.known(looks.iter().map(|look| &look.address)).await?;
+        let known = &self.known(&self.login, looks.iter().map(|look| &look.address)).await?;
         let project = |name: &Name| Name { key: String::new(), ..name.clone() };
         let mut lists: BTreeMap<Name, OnceCell<BTreeSet<String>>> = BTreeMap::new();
         for look in &mut *looks {
@@ -410,17 +420,27 @@ impl Apolo {
         .await
     }
 
-    async fn known(&self, addresses: impl Iterator<Item = &Address>) -> Result<Known, StoreError> {
-        let directory = self.discover().await?;
-        let mut known = Known { here: Here::find(&self.login, &directory), services: BTreeMap::new() };
+    async fn known(&self, login: &Login, addresses: impl Iterator<Item = &Address>) -> Result<Known, StoreError> {
+        let directory = self.directory.get_or_try_init(|| self.discover()).await?;
+        let mut known = Known { here: Here::find(login, directory), services: BTreeMap::new() };
         let wanted: BTreeSet<String> = addresses.filter_map(|address| known.name(address).ok()?.cluster).collect();
-        let service = |cluster: String| (cluster.clone(), self.service(&cluster, &directory));
+        let service = |cluster: String| (cluster.clone(), self.service(&cluster, directory));
         known.services = wanted.into_iter().map(service).collect();
         Ok(known)
     }
 
     /// Of the secrets of a project; it is empty, too, where this login may read none.
     async fn keys(&self, service: &Service, query: String) -> Result<BTreeSet<String>, StoreError> {
+        self.list(service, &query, |entry| entry.get("key")).await
+    }
+
+    /// What is wanted of each secret of a project.
+    async fn list<T, L: FromIterator<T>>(
+        &self,
+        service: &Service,
+        query: &str,
+        wanted: impl Fn(&Object<'_>) -> Option<T>,
+    ) -> Result<L, StoreError> {
         let reply = service.client.send(&self.request(format!("{}{query}", service.path))).await?;
         let origin = service.client.origin();
         match reply.status {
@@ -429,14 +449,17 @@ impl Apolo {
             _ => return Err(service.client.refusal(&reply)),
         }
         let entries: Option<Vec<Object<'_>>> = serde_json::from_slice(&reply.body).ok();
-        let keys = entries.and_then(|entries| entries.iter().map(|entry| entry.get("key")).collect());
-        keys.ok_or_else(|| {
+        entries.and_then(|entries| entries.iter().map(wanted).collect()).ok_or_else(|| {
             StoreError::Malformed(format!("{origin} does not answer as Apolo's secrets do, with a list"))
         })
     }
 
     fn request(&self, path: String) -> net::Request {
-        net::Request::get(path).header(AUTHORIZATION, self.authorization.clone())
+        self.with_login(net::Request::get(path))
+    }
+
+    fn with_login(&self, request: net::Request) -> net::Request {
+        request.header(AUTHORIZATION, self.authorization.clone())
     }
 
     async fn discover(&self) -> Result<Directory, StoreError> {
@@ -491,11 +514,7 @@ impl Apolo {
                 StoreError::Malformed(format!("{origin} does not answer as Apolo's secrets do, with a value in base64"))
             }),
             // Without that text it is the address that does not exist.
-            StatusCode::NOT_FOUND
-                if Object::parse(&reply.body).is_some_and(|error| error.get::<String>("error").is_some()) =>
-            {
-                Ok(None)
-            }
+            StatusCode::NOT_FOUND if has_error(&reply) => Ok(None),
             StatusCode::UNAUTHORIZED => Err(self.not_let_in(origin)),
             StatusCode::FORBIDDEN => Err(StoreError::Denied(format!(
                 "{origin} answered 403 Forbidden: this login may not read {name}, or there is no such project"
@@ -512,6 +531,11 @@ impl Apolo {
         let why = if self.has_expired { "has expired" } else { "is not one that it knows" };
         StoreError::Unauthenticated(format!("{origin}: the token {why}; `apolo config show-token` prints a good one"))
     }
+}
+
+/// Whether it is the service itself that refused something.
+fn has_error(reply: &Reply) -> bool {
+    Object::parse(&reply.body).is_some_and(|error| error.get::<String>("error").is_some())
 }
 
 /// The value in the reply to a GET; None where there is none.

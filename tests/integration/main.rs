@@ -30,6 +30,7 @@ mod look;
 #[cfg(feature = "local")]
 mod model;
 mod manage_juju;
+mod manage_apolo;
 mod manage_tapis;
 mod notify;
 mod online;
