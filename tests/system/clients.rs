@@ -6,8 +6,8 @@ use crate::doubles::http::{Server, Wire};
 use crate::doubles::tls::{Authority, Certificate};
 use crate::doubles::websocket::Framing;
 use crate::doubles::{apolo, cloudify, juju, qovery, tapis};
-use crate::harness::PROGRAM;
-use serde_json::json;
+use crate::harness::{PROGRAM, World};
+use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -78,6 +78,39 @@ fn the_client_of_tapis_takes_the_double_for_tapis() {
 }
 
 #[test]
+fn the_client_of_tapis_and_inject_see_what_the_other_did() {
+    let program = installed("tapis/debug/tapis-driver");
+    let (double, world) = (tapis::start(Wire::Plain, tapis::State::new()), World::new());
+    double.state().with_offset = true;
+    let client = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(arguments).env("URL", format!("{}/v3", double.url())).env("TOKEN", tapis::token("alice"));
+        drive(&mut command);
+    };
+    let secret = |arguments: &[&str]| {
+        let secret = world.secret(arguments).env("TAPIS_BASE_URL", double.url());
+        secret.env("TAPIS_TOKEN", tapis::token("alice"))
+    };
+    secret(&["add", "ours", "--description", "by inject"]).input("first \u{1f511}\n").done().quiet();
+    client(&["see", "ours", "first \u{1f511}\n", "by inject"]);
+    secret(&["update", "ours", "--file", "-", "--description", ""]).input("").done().quiet();
+    client(&["see", "ours", "", ""]);
+
+    client(&["make", "theirs", "made\n", "by the client"]);
+    assert_eq!(secret(&["get", "theirs"]).done().quiet().out, b"made\n");
+    let shown = secret(&["show", "theirs", "--json"]).done().quiet();
+    let shown: Json = serde_json::from_str(shown.text()).unwrap();
+    assert_eq!((&shown["description"], &shown["added_by"]), (&json!("by the client"), &json!("alice")));
+    secret(&["update", "theirs"]).input("changed").done().quiet();
+    client(&["see", "theirs", "changed", "by the client"]);
+
+    client(&["remove", "ours"]);
+    secret(&["show", "ours"]).done().fails(125, &["no secret `ours`"]);
+    secret(&["rm", "theirs", "--yes"]).done().quiet();
+    client(&["miss", "theirs"]);
+}
+
+#[test]
 fn the_client_of_apolo_takes_the_double_for_apolo() {
     let double = apolo::start(Wire::Plain, apolo::State::new());
     let mut command = Command::new(installed("apolo/bin/python"));
@@ -86,6 +119,34 @@ fn the_client_of_apolo_takes_the_double_for_apolo() {
     drive(&mut command);
     assert_called(&double, &["GET /api/v1/config", "GET /api/v1/secrets", "POST /api/v1/secrets"]);
     assert_called(&double, &["GET /api/v1/secrets/*", "DELETE /api/v1/secrets/*"]);
+}
+
+#[test]
+fn the_client_of_apolo_and_inject_see_what_the_other_did() {
+    let (double, world) = (apolo::start(Wire::Plain, apolo::State::new()), World::new());
+    let client = |arguments: &[&str]| {
+        let mut command = Command::new(installed("apolo/bin/python"));
+        command.arg("-I").arg(driver("apolo.py")).args(arguments);
+        command.env("API", apolo::api(&double)).env("TOKEN", apolo::token("alice"));
+        drive(&mut command);
+    };
+    let secret =
+        |arguments: &[&str]| world.secret(arguments).env("APOLO_PASSED_CONFIG", apolo::passed_config(&double, "alice"));
+    secret(&["add", "ours"]).input(b"\x00first\xff\n").done().quiet();
+    client(&["see", "ours", "006669727374ff0a"]);
+    secret(&["add", "ours", "--replace", "--yes"]).input("2").done().quiet();
+    client(&["see", "ours", "32"]);
+
+    client(&["make", "theirs", "00ff0a"]);
+    assert_eq!(secret(&["get", "theirs"]).done().quiet().out, b"\x00\xff\n");
+    let shown = secret(&["show", "theirs", "--json"]).done().quiet();
+    let shown: Json = serde_json::from_str(shown.text()).unwrap();
+    assert_eq!(shown["uri"], "secret://default/my-org/my-project/theirs");
+
+    client(&["remove", "ours"]);
+    secret(&["show", "ours"]).done().fails(125, &["no secret `ours`"]);
+    secret(&["rm", "theirs", "--yes"]).done().quiet();
+    client(&["miss", "theirs"]);
 }
 
 #[test]

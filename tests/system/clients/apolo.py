@@ -1,10 +1,13 @@
 """Drives the double of Apolo with apolo-sdk, through each operation of its secrets API.
 
 API and TOKEN say where and who; OTHER_TOKEN is a user's who may nothing, PASSED_CONFIG what a job has.
+With arguments it does one thing: `make KEY HEX`, `see KEY HEX`, which checks that it is so, `remove KEY`, or
+`miss KEY`.
 """
 
 import asyncio
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -70,5 +73,20 @@ async def drive(home):
         assert await job.secrets.get("KEPT") == b"kept"
 
 
+async def do_one(home, what, key, value=""):
+    async with await login(home / "alice", os.environ["TOKEN"]) as client:
+        if what == "make":
+            await client.secrets.add(key, bytes.fromhex(value))
+        elif what == "see":
+            assert await client.secrets.get(key) == bytes.fromhex(value)
+            assert key in [listed for listed, _, _ in await keys(client)]
+        elif what == "remove":
+            await client.secrets.rm(key)
+        elif what == "miss":
+            await refused(apolo_sdk.ResourceNotFound, client.secrets.get(key))
+        else:
+            raise AssertionError(f"no such thing to do: {what}")
+
+
 with tempfile.TemporaryDirectory() as home:
-    asyncio.run(drive(Path(home)))
+    asyncio.run(do_one(Path(home), *sys.argv[1:]) if sys.argv[1:] else drive(Path(home)))

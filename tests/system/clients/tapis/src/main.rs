@@ -4,10 +4,13 @@
 //! `URL` (with `/v3`) and `TOKEN` say where and who. The client's models want times with an offset,
 //! which the service does not send: with `WITH_OFFSET` the double has that, and everything must be
 //! understood; without, what has no time in it.
+//!
+//! With arguments it does one thing: `make NAME VALUE DESCRIPTION`, `see NAME VALUE DESCRIPTION`, which
+//! checks that it is so, `remove NAME`, or `miss NAME`.
 
 use tapis_pods::TapisPods;
 use tapis_pods::apis::Error;
-use tapis_pods::client::PodsClient;
+use tapis_pods::client::{PodsClient, SecretsClient};
 use tapis_pods::models::{NewSecret, PodResponseModel, UpdateSecret};
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,6 +19,10 @@ async fn main() {
     let (url, token) = (variable("URL"), variable("TOKEN"));
     let client = |token: Option<&str>| TapisPods::new(&url, token).expect("a client").secrets;
     let secrets = client(Some(&token));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if !arguments.is_empty() {
+        return do_one(&secrets, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
     show_pod(&TapisPods::new(&url, Some(&token)).expect("a client").pods).await;
     let is_understood = std::env::var_os("WITH_OFFSET").is_some();
 
@@ -57,6 +64,27 @@ async fn main() {
 
     assert_eq!(secrets.delete_secret("db").await.expect("its id").result, "db");
     assert_eq!(status(secrets.get_secret_value("db").await), 404);
+}
+
+async fn do_one(secrets: &SecretsClient, arguments: &[&str]) {
+    match *arguments {
+        ["make", name, value, description] => {
+            let description = Some(description.to_owned());
+            let new = NewSecret { description, ..NewSecret::new(name.into(), value.into()) };
+            assert_eq!(secrets.create_secret(new).await.expect("metadata").result.secret_id, name);
+        }
+        ["see", name, value, description] => {
+            let read = secrets.get_secret_value(name).await.expect("the value").result;
+            assert_eq!(read["secret_value"], value);
+            let shown = secrets.get_secret(name).await.expect("metadata").result;
+            assert_eq!(shown.description.as_deref(), Some(description));
+            let listed = secrets.list_secrets().await.expect("metadata").result;
+            assert!(listed.iter().any(|secret| secret.secret_id == name), "{name} is not listed");
+        }
+        ["remove", name] => assert_eq!(secrets.delete_secret(name).await.expect("its id").result, name),
+        ["miss", name] => assert_eq!(status(secrets.get_secret(name).await), 404),
+        _ => panic!("no such thing to do: {arguments:?}"),
+    }
 }
 
 /// `web` has a config that refers to an entry of its template, and its own word on `WHO`.
