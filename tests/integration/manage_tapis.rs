@@ -169,7 +169,7 @@ fn what_breaks_a_rule_is_refused_before_anything_is_sent() {
         (&["add", "n", "--scope", "pod"], "needs --pod"),
         (&["add", "n", "--scope", "pod", "--pod", ""], "not empty"),
         (&["add", "n", "--scope", "user", "--pod", "web"], "for no --pod"),
-        (&["add", "n", "--label", "l"], "`--label` means nothing to `add` in a tapis store"),
+        (&["add", "n", "--label", "l"], "`--label` means nothing to `add`"),
         (&["update", "db", "--scope", "user"], "`--scope` means nothing to `update`"),
         (&["show", "db@1"], "a store of kind tapis has no versions"),
         (&["rm", "db@1", "--yes"], "a store of kind tapis has no versions"),

@@ -27,8 +27,8 @@ pub(super) const MANAGING: Managing = Managing {
     verbs: &[(Verb::Add, PLACE), (Verb::Get, PLACE), (Verb::List, PLACE), (Verb::Show, PLACE), (Verb::Remove, PLACE)],
     lacks: &[
         (Verb::Update, "Apolo replaces a secret as a whole, which `add --replace` does"),
-        (Verb::Grant, "Apolo shares a project, not a secret of it; `apolo acl grant` does that"),
-        (Verb::Revoke, "Apolo shares a project, not a secret of it; `apolo acl revoke` does that"),
+        (Verb::Grant, "the secrets API of Apolo shares none"),
+        (Verb::Revoke, "the secrets API of Apolo shares none"),
         (Verb::History, "Apolo keeps the latest value alone"),
     ],
     formats: &[],
@@ -39,20 +39,7 @@ const LARGEST_BODY: usize = 1 << 20;
 
 impl Manage for Apolo {
     fn check(&self, _: Verb, address: &Address, given: &Attributes) -> Result<(), ManageError> {
-        let name = Name::parse(&address.path).map_err(ManageError::Usage)?;
-        let [cluster, org, project] = said(given)?;
-        for (option, said, named) in
-            [("cluster", cluster, name.cluster), ("org", org, name.org), ("project", project, name.project)]
-        {
-            if let (Some(said), Some(named)) = (said, named)
-                && said != named
-            {
-                return Err(ManageError::Usage(format!(
-                    "the name says the {option} `{named}` and --{option} says `{said}`; which one is right?"
-                )));
-            }
-        }
-        Ok(())
+        agrees(address, given)
     }
 
     fn add<'a>(
@@ -69,8 +56,7 @@ impl Manage for Apolo {
                     address.path
                 )));
             };
-            let known = self.known(&self.login_for(given)?, std::iter::once(address)).await?;
-            let name = known.name(address).map_err(ManageError::Usage)?;
+            let (known, name) = self.meant(address, given).await?;
             let Some((service, _)) = known.place(&name)? else { return Err(self.absent(&name)) };
             let client = &service.client;
             // The same again is as good as once: it replaces.
@@ -92,8 +78,7 @@ impl Manage for Apolo {
 
     fn value<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, Content> {
         Box::pin(async move {
-            let known = self.known(&self.login_for(given)?, std::iter::once(address)).await?;
-            let name = known.name(address).map_err(ManageError::Usage)?;
+            let (known, name) = self.meant(address, given).await?;
             let Some((service, query)) = known.place(&name)? else { return Err(self.absent(&name)) };
             let path = format!("{}/{}{query}", service.path, encode(&name.key));
             match self.get(&service.client, path, &name).await?.ok_or_else(|| self.absent(&name))? {
@@ -107,8 +92,7 @@ impl Manage for Apolo {
         Box::pin(async move {
             // Any key, as the place is that of all.
             let address = Address { store: None, path: "-".into(), version: None };
-            let known = self.known(&self.login_for(given)?, std::iter::once(&address)).await?;
-            let name = known.name(&address).map_err(ManageError::Usage)?;
+            let (known, name) = self.meant(&address, given).await?;
             let mut listed = self.secrets(&known, &name).await?;
             listed.sort_by(|one, other| one.name.cmp(&other.name));
             Ok(listed)
@@ -117,8 +101,7 @@ impl Manage for Apolo {
 
     fn show<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, Metadata> {
         Box::pin(async move {
-            let known = self.known(&self.login_for(given)?, std::iter::once(address)).await?;
-            let name = known.name(address).map_err(ManageError::Usage)?;
+            let (known, name) = self.meant(address, given).await?;
             let listed = self.secrets(&known, &name).await?;
             listed.into_iter().find(|secret| secret.name == name.key).ok_or_else(|| self.absent(&name))
         })
@@ -137,6 +120,14 @@ impl Manage for Apolo {
 }
 
 impl Apolo {
+    /// The secret that is meant, and what the API tells about where it is.
+    async fn meant(&self, address: &Address, given: &Attributes) -> Result<(Known, Name), ManageError> {
+        agrees(address, given)?;
+        let known = self.known(&self.login_for(given)?, std::iter::once(address)).await?;
+        let name = known.name(address).map_err(ManageError::Usage)?;
+        Ok((known, name))
+    }
+
     /// With what was said of the place before what the login says.
     fn login_for(&self, given: &Attributes) -> Result<Login, ManageError> {
         let [cluster, org, project] = said(given)?;
@@ -194,6 +185,24 @@ impl Apolo {
     }
 }
 
+/// Where a name says its place itself, the options must not say another.
+fn agrees(address: &Address, given: &Attributes) -> Result<(), ManageError> {
+    let name = Name::parse(&address.path).map_err(ManageError::Usage)?;
+    let [cluster, org, project] = said(given)?;
+    for (option, said, named) in
+        [("cluster", cluster, name.cluster), ("org", org, name.org), ("project", project, name.project)]
+    {
+        if let (Some(said), Some(named)) = (said, named)
+            && said != named
+        {
+            return Err(ManageError::Usage(format!(
+                "the name says the {option} `{named}` and --{option} says `{said}`; which one is right?"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The cluster, organisation and project that were said.
 fn said(given: &Attributes) -> Result<[Option<&str>; 3], ManageError> {
     let said = [Attribute::Cluster, Attribute::Org, Attribute::Project].map(|attribute| given.text(attribute));
@@ -231,12 +240,10 @@ fn body(name: &Name, value: &Secret) -> Result<Zeroizing<Vec<u8>>, ManageError> 
     let room = bytes.len().div_ceil(3) * 4;
     let mut text = Zeroizing::new(String::with_capacity(room));
     BASE64_STANDARD.encode_string(bytes, &mut text);
-    let part = |part: &'_ Option<String>| part.clone().unwrap_or_default();
-    let (org, project) = (part(&name.org), part(&name.project));
+    let [org, project] = [&name.org, &name.project].map(|part| part.as_deref().unwrap_or_default());
     // JSON makes six bytes of one at most, of base64 one.
     let mut body = Zeroizing::new(Vec::with_capacity(64 + room + 6 * (name.key.len() + org.len() + project.len())));
-    let members =
-        BTreeMap::from([("key", &*name.key), ("value", &text), ("org_name", &org), ("project_name", &project)]);
+    let members = BTreeMap::from([("key", &*name.key), ("value", &text), ("org_name", org), ("project_name", project)]);
     serde_json::to_writer(&mut *body, &members)
         .map_err(|_| ManageError::Usage("the names cannot be written as JSON".to_owned()))?;
     if body.len() > LARGEST_BODY { Err(too_big(name)) } else { Ok(body) }

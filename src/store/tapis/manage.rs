@@ -395,3 +395,21 @@ fn text<'s>(name: &str, value: &'s Secret) -> Result<&'s str, ManageError> {
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_the_service_is_shown_as_utc_and_nothing_else_is_taken_for_one() {
+        for time in ["2026-11-22T03:55:50.236550", "2026-11-22T03:55:50"] {
+            for offset in ["", "Z", "+00:00"] {
+                assert_eq!(utc(&format!("{time}{offset}")), Some(format!("{time}Z")));
+            }
+        }
+        for other in ["", "Z", "2026-11-22", "2026-11-22T03:55:50+01:00", "2026-11-22T03:55:50.", "2026-11-22 03:55:50"]
+        {
+            assert_eq!(utc(other), None, "{other}");
+        }
+    }
+}
