@@ -76,12 +76,15 @@ fn the_tour_does_what_it_shows() {
 #[test]
 fn every_option_of_the_readme_exists() {
     let world = World::new();
-    let help = ["", "check", "doctor", "secret init", "secret add", "secret rm", "secret update", "secret export"].map(
-        |verb| {
+    let verbs = ["init", "add", "rm", "update", "import", "export"].map(|verb| format!("secret {verb}"));
+    let help: Vec<String> = ["", "check", "doctor"]
+        .into_iter()
+        .chain(verbs.iter().map(String::as_str))
+        .map(|verb| {
             let arguments = verb.split_whitespace().chain(["--help"]);
             String::from_utf8(world.inject(arguments).done().quiet().out).unwrap()
-        },
-    );
+        })
+        .collect();
     let text = readme();
     let ours = |word: &&str| {
         word.strip_prefix("--").is_some_and(|name| name.starts_with(|letter: char| letter.is_ascii_lowercase()))
