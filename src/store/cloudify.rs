@@ -4,13 +4,16 @@
 //! the secret has a schema or a provider. Where the settings are silent, the variables and the active
 //! profile of `cfy`, Cloudify's command line, speak.
 
+mod manage;
+mod seal;
+
 use super::object::Object;
 use super::remote::{credential, fetch_each, look_each, reach};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Setting, Settings, Store, StoreError};
 use crate::environ::Environ;
 use crate::failure::cause;
 use crate::net::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use crate::net::{self, Base, Client, Reply, StatusCode, secret_header};
+use crate::net::{self, Base, Client, Method, Reply, StatusCode, encode, secret_header};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
@@ -41,8 +44,8 @@ pub(crate) static KIND: Kind = Kind {
     without_settings: |environ| variable(environ, HOST).is_some() || active_profile(environ).is_some(),
     ambient: Some("set CLOUDIFY_HOST, or choose a manager with `cfy profiles use`"),
     check,
-    open,
-    manage: None,
+    open: |settings, context| Ok(Box::new(manager(settings, context)?)),
+    manage: Some(manage::MANAGING),
 };
 
 /// Ours: `cfy` has no variable for the host.
@@ -67,7 +70,10 @@ fn check(address: &Address, settings: &Settings) -> Result<(), String> {
     if (token || user || password) && !is_login(token, user, password) {
         return Err(format!("a `cloudify` store {LOGIN}"));
     }
-    let key = &*address.path;
+    check_key(&address.path)
+}
+
+fn check_key(key: &str) -> Result<(), String> {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     match key.len() <= LONGEST_KEY && key.starts_with(|first: char| first.is_ascii_alphabetic()) {
         true if key.bytes().all(is_known) => Ok(()),
@@ -92,7 +98,7 @@ fn is_login(token: bool, user: bool, password: bool) -> bool {
     token != user && user == password
 }
 
-fn open(settings: &Settings, context: &Context<'_>) -> Result<Box<dyn Store>, StoreError> {
+fn manager(settings: &Settings, context: &Context<'_>) -> Result<Manager, StoreError> {
     let environ = context.environ;
     let api = api(settings).map_err(StoreError::Settings)?;
     let mut settings = settings.clone();
@@ -120,13 +126,17 @@ fn open(settings: &Settings, context: &Context<'_>) -> Result<Box<dyn Store>, St
         None => ambient.say(TENANT, "manager_tenant")?,
     };
     let tenant = tenant.as_deref().map_or(&b"default_tenant"[..], Vec::as_slice);
-    Ok(Box::new(Manager {
+    Ok(Manager {
         login: login(&settings, &ambient)?,
-        tenant: HeaderValue::from_bytes(tenant)
-            .map_err(|_| StoreError::Settings("the tenant's name holds a control character".to_owned()))?,
+        tenant: tenant_header(tenant)?,
         client: Client::new(reach(&url, &settings, context)?)?,
         api,
-    }))
+    })
+}
+
+fn tenant_header(tenant: &[u8]) -> Result<HeaderValue, StoreError> {
+    HeaderValue::from_bytes(tenant)
+        .map_err(|_| StoreError::Settings("the tenant's name holds a control character".to_owned()))
 }
 
 /// The header that lets us in.
@@ -263,9 +273,14 @@ impl Store for Manager {
 
 impl Manager {
     async fn fetch(&self, key: Rc<str>) -> Result<Option<Value>, StoreError> {
-        let reply = self.get(&key, "").await?;
+        let reply = self.get(&key, "", &self.tenant).await?;
+        self.value(&key, &reply)
+    }
+
+    /// The value in the answer to a GET.
+    fn value(&self, key: &str, reply: &Reply) -> Result<Option<Value>, StoreError> {
         if reply.status != StatusCode::OK {
-            return self.refused(&key, &reply).map_or(Ok(None), Err);
+            return self.refused(key, reply).map_or(Ok(None), Err);
         }
         match read(&reply.body) {
             Ok(Some(secret)) => Ok(Some(Value::Bytes(secret))),
@@ -280,7 +295,7 @@ impl Manager {
 
     /// The metadata of a secret; who we are to the manager goes into `identity`.
     async fn look_at(&self, key: Rc<str>, identity: &RefCell<String>) -> Result<Option<Access>, StoreError> {
-        let reply = self.get(&key, "?_skip_value=true").await?;
+        let reply = self.get(&key, "?_skip_value=true", &self.tenant).await?;
         let header = |name| reply.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
         let user = header("x-cloudify-audit-username");
         let tenant = self.tenant.to_str().unwrap_or("unknown");
@@ -300,12 +315,17 @@ impl Manager {
         }))
     }
 
-    async fn get(&self, key: &str, query: &str) -> Result<Reply, StoreError> {
+    async fn get(&self, key: &str, query: &str, tenant: &HeaderValue) -> Result<Reply, StoreError> {
+        let request = self.request(Method::GET, &format!("secrets/{}{query}", encode(key)), tenant);
+        self.client.send(&request.repeatable()).await
+    }
+
+    /// `path` is what follows the API's version.
+    fn request(&self, method: Method, path: &str, tenant: &HeaderValue) -> net::Request {
         let (name, value) = self.login.clone();
-        let request = net::Request::get(format!("/api/{}/secrets/{}{query}", self.api, net::encode(key)))
+        net::Request::new(method, format!("/api/{}/{path}", self.api))
             .header(name, value)
-            .header(HeaderName::from_static("tenant"), self.tenant.clone());
-        self.client.send(&request).await
+            .header(HeaderName::from_static("tenant"), tenant.clone())
     }
 
     fn no_secret(&self) -> StoreError {
@@ -432,7 +452,7 @@ mod tests {
 
     fn opened(settings: &Settings, environ: &Environ) -> Result<Box<dyn Store>, StoreError> {
         let deadline = Instant::now() + Duration::from_secs(60);
-        open(settings, &Context::new(environ, deadline, 0))
+        (KIND.open)(settings, &Context::new(environ, deadline, 0))
     }
 
     #[track_caller]

@@ -197,7 +197,7 @@ where
 }
 
 /// The answer for each distinct key, many asked for at the same time.
-async fn ask_each<K: Ord + Clone, T, F>(
+pub(super) async fn ask_each<K: Ord + Clone, T, F>(
     keys: &[K],
     ask: impl Fn(K) -> F,
 ) -> Result<BTreeMap<K, Result<Option<T>, StoreError>>, StoreError>
@@ -221,6 +221,17 @@ where
         return Err(first.clone());
     }
     Ok(answers)
+}
+
+/// Why a change failed, and where that leaves it open, that it may have been made: such a request is not made again
+/// by itself. `look` is a command that tells.
+pub(super) fn unsure(error: StoreError, look: &str) -> StoreError {
+    match error {
+        StoreError::Unavailable(_) | StoreError::TimedOut(_) => {
+            error.map(|why| format!("{why}; if it got there it may have been done: `{look}` tells"))
+        }
+        other => other,
+    }
 }
 
 /// Whether it would have been the same for any other secret.

@@ -7,6 +7,10 @@
 use super::http::{Double, Reply, Request, Wire, now};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use base64::prelude::BASE64_URL_SAFE;
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockDecryptMut as _, BlockEncryptMut as _, KeyIvInit as _};
+use ring::{hmac, pbkdf2};
 use serde_json::{Map, Value as Json, json};
 
 pub(crate) const TENANT: &str = "default_tenant";
@@ -46,6 +50,8 @@ pub(crate) struct State {
     ticks: u32,
     /// A manager of 2017: the seed's face, under v3.
     pub(crate) is_old: bool,
+    /// The secrets providers that there are: none on the community edition.
+    pub(crate) providers: Vec<String>,
     /// Providers of secrets that do not answer.
     pub(crate) providers_down: bool,
 }
@@ -355,7 +361,9 @@ fn check_schema(schema: &Json, value: &Json) -> Result<(), Reply> {
         return Err(error(400, "bad_parameters_error"));
     }
     let is_so = wanted == kind(value) || (wanted == "number" && kind(value) == "integer");
-    if is_so { Ok(()) } else { Err(error(409, "conflict_error")) }
+    // It quotes the value, which nobody should show.
+    let message = format!("Error validating secret value: {} is not of type '{wanted}'", dumped(value));
+    if is_so { Ok(()) } else { Err(error_saying(409, "conflict_error", &message)) }
 }
 
 fn get(state: &State, caller: &Caller, key: &str, request: &Request) -> Answered {
@@ -403,10 +411,8 @@ fn create(state: &mut State, caller: &Caller, key: &str, request: &Request) -> A
     if visibility == "global" && !caller.is_admin() {
         return Err(error(403, "forbidden_error"));
     }
-    if let Some(Json::String(_)) = body.get("provider_name") {
-        return Err(error(404, "not_found_error"));
-    }
-    if value.is_null() || value == "" {
+    let provider = provider(state, &body)?;
+    if (value.is_null() || value == "") && provider.is_none() {
         return Err(error(400, "bad_parameters_error"));
     }
     let schema = body.get("schema").cloned().unwrap_or_default();
@@ -421,13 +427,16 @@ fn create(state: &mut State, caller: &Caller, key: &str, request: &Request) -> A
     };
     if let Some(at) = state.secrets.iter().position(is_taken) {
         if !update {
-            return Err(error(409, "conflict_error"));
+            return Err(error_saying(409, "conflict_error", &format!("<Secret id=`{key}`> already exists")));
         }
         let at = own(state, caller, key).unwrap_or(at);
         // Value and provider options are replaced; whatever else was sent along is not.
         let updated = state.tick();
         let secret = &mut state.secrets[at];
         (secret.stored, secret.updated) = (stored, updated);
+        if let Some(options) = body.get("provider_options") {
+            secret.provider_options = options.clone();
+        }
         return Ok(changed(state, at));
     }
     let created = state.tick();
@@ -437,7 +446,7 @@ fn create(state: &mut State, caller: &Caller, key: &str, request: &Request) -> A
         creator: caller.user.clone(),
         stored,
         schema,
-        provider: None,
+        provider,
         provider_options: body.get("provider_options").cloned().unwrap_or_default(),
         is_hidden,
         visibility: visibility.into(),
@@ -447,9 +456,18 @@ fn create(state: &mut State, caller: &Caller, key: &str, request: &Request) -> A
     Ok(changed(state, state.secrets.len() - 1))
 }
 
+/// The one that is named, which has to be there.
+fn provider(state: &State, body: &Map<String, Json>) -> Result<Option<String>, Reply> {
+    match body.get("provider_name").and_then(Json::as_str) {
+        Some(name) if !state.providers.iter().any(|known| known == name) => Err(error(404, "not_found_error")),
+        name => Ok(name.map(str::to_owned)),
+    }
+}
+
 fn update(state: &mut State, caller: &Caller, key: &str, request: &Request) -> Answered {
     let body = body(request)?;
     let at = own(state, caller, key)?;
+    let provider = provider(state, &body)?;
     let known = ["value", "visibility", "is_hidden_value", "provider_name", "provider_options", "creator"];
     if !known.iter().any(|name| body.contains_key(*name)) {
         return Err(error(400, "illegal_action_error"));
@@ -471,6 +489,12 @@ fn update(state: &mut State, caller: &Caller, key: &str, request: &Request) -> A
     (secret.is_hidden, secret.updated) = (is_hidden, updated);
     if let Some(value) = value {
         secret.stored = value;
+    }
+    if let Some(provider) = provider {
+        secret.provider = Some(provider);
+    }
+    if let Some(options) = body.get("provider_options") {
+        secret.provider_options = options.clone();
     }
     if let Some(creator) = body.get("creator").and_then(Json::as_str) {
         secret.creator = creator.into();
@@ -526,9 +550,36 @@ fn ciphertext(text: &str) -> String {
     format!("gAAAAA{}", BASE64_STANDARD.encode(turned))
 }
 
-fn plaintext(text: &str) -> Option<String> {
-    let turned = BASE64_STANDARD.decode(text.strip_prefix("gAAAAA")?).ok()?;
-    String::from_utf8(turned.iter().map(|byte| byte ^ 0x5a).collect()).ok()
+/// What signs, and what encrypts.
+fn keys(passphrase: &str) -> (hmac::Key, [u8; 32]) {
+    let mut keys = [0; 64];
+    let rounds = std::num::NonZeroU32::new(100_000).unwrap();
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, b"salt_", passphrase.as_bytes(), &mut keys);
+    (hmac::Key::new(hmac::HMAC_SHA256, &keys[..32]), keys[32..].try_into().unwrap())
+}
+
+/// Fernet's layout with keys twice as long.
+fn sealed((signing, encryption): &(hmac::Key, [u8; 32]), text: &str) -> String {
+    let iv = [7; 16];
+    let encrypted = cbc::Encryptor::<aes::Aes256>::new(encryption.into(), (&iv).into());
+    let mut blocks = vec![0; text.len() + 16];
+    blocks[..text.len()].copy_from_slice(text.as_bytes());
+    let encrypted = encrypted.encrypt_padded_mut::<Pkcs7>(&mut blocks, text.len()).unwrap();
+    let mut token = [&[0x80][..], &now().to_be_bytes(), &iv, encrypted].concat();
+    let signature = hmac::sign(signing, &token);
+    token.extend_from_slice(signature.as_ref());
+    BASE64_URL_SAFE.encode(token)
+}
+
+fn opened(passphrase: &str, token: &str) -> Option<String> {
+    let (signing, encryption) = keys(passphrase);
+    let token = BASE64_URL_SAFE.decode(token).ok()?;
+    let (signed, signature) = token.split_at_checked(token.len().checked_sub(32)?)?;
+    hmac::verify(&signing, signed, signature).ok()?;
+    let (iv, encrypted) = signed.get(9..)?.split_at_checked(16)?;
+    let cipher = cbc::Decryptor::<aes::Aes256>::new(&encryption.into(), iv.into());
+    let mut blocks = encrypted.to_vec();
+    String::from_utf8(cipher.decrypt_padded_mut::<Pkcs7>(&mut blocks).ok()?.to_vec()).ok()
 }
 
 fn full(state: &State, secret: &Secret, value: Json) -> Json {
@@ -618,16 +669,16 @@ fn export(state: &State, caller: &Caller, request: &Request) -> Answered {
     let readable =
         |secret: &&Secret| secret.tenant == caller.tenant && caller.sees(secret) && caller.sees_value(secret);
     let mut items = Vec::new();
+    let keys = request.parameter("_passphrase").map(keys);
     for secret in state.secrets.iter().filter(readable) {
         if request.parameter("key").is_some_and(|key| key != secret.key) {
             continue;
         }
-        let passphrase = request.parameter("_passphrase");
-        let sealed = |passphrase: &str| ciphertext(&format!("{passphrase}\0{}", secret.stored));
+        let value = keys.as_ref().map_or_else(|| secret.stored.clone(), |keys| sealed(keys, &secret.stored));
         let mut item = json!({
-            "key": secret.key, "value": passphrase.map_or_else(|| secret.stored.clone(), sealed),
+            "key": secret.key, "value": value,
             "visibility": secret.visibility, "tenant_name": secret.tenant, "is_hidden_value": secret.is_hidden,
-            "encrypted": passphrase.is_some(), "provider": secret.provider, "provider_options": null,
+            "encrypted": keys.is_some(), "provider": secret.provider, "provider_options": null,
         });
         if asks(request, "_include_metadata") {
             item["creator"] = json!(secret.creator);
@@ -653,7 +704,10 @@ fn import(state: &mut State, caller: &Caller, request: &Request) -> Answered {
             Err(wrong) => {
                 errors.insert(at.to_string(), wrong);
             }
-            Ok(secret) => {
+            Ok(mut secret) => {
+                if let Some(tenant) = map.and_then(|map| map.get(&secret.tenant)).and_then(Json::as_str) {
+                    secret.tenant = tenant.into();
+                }
                 let created = state.tick();
                 let same = |known: &Secret| (&known.key, &known.tenant) == (&secret.key, &secret.tenant);
                 let found = state.secrets.iter().position(same);
@@ -699,9 +753,7 @@ fn import_one(item: &Json, passphrase: Option<&str>) -> Result<Result<Secret, Js
     }
     let mut stored = text("value").unwrap_or("").to_owned();
     if let Some(passphrase) = passphrase.filter(|_| item["encrypted"] == true) {
-        let opened = plaintext(&stored).ok_or_else(internal)?;
-        let opened = opened.strip_prefix(passphrase).and_then(|rest| rest.strip_prefix('\0'));
-        stored = opened.ok_or_else(internal)?.to_owned();
+        stored = opened(passphrase, &stored).ok_or_else(internal)?;
     }
     let owned = |name| text(name).unwrap_or("").to_owned();
     Ok(Ok(Secret {
@@ -744,7 +796,10 @@ fn tokens(state: &mut State, caller: &Caller, request: &Request) -> Answered {
 }
 
 fn error(status: u16, code: &str) -> Reply {
-    let message = format!("refused: {}", code.replace('_', " "));
+    error_saying(status, code, &format!("refused: {}", code.replace('_', " ")))
+}
+
+fn error_saying(status: u16, code: &str, message: &str) -> Reply {
     Reply::json(status, &json!({ "error_code": code, "message": message, "server_traceback": null }))
 }
 

@@ -32,6 +32,7 @@ mod model;
 mod manage_juju;
 mod manage_apolo;
 mod manage_tapis;
+mod manage_cloudify;
 mod notify;
 mod online;
 mod pod;
