@@ -5,6 +5,7 @@
 //! profile of `cfy`, Cloudify's command line, speak.
 
 mod manage;
+mod parcel;
 mod seal;
 
 use super::object::Object;

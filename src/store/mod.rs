@@ -4,6 +4,7 @@
 //! that the plan wants of it. A new kind is one file here and one word in `stores!`; no file here
 //! knows another.
 
+mod body;
 mod buffer;
 #[cfg(test)]
 pub(crate) mod contract;
