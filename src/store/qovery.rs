@@ -4,12 +4,14 @@
 //! variables are in the environment, and that answers. Outside, one list tells what there is: plain
 //! variables have their value in it, and of each key the narrowest scope counts; the rest is refused.
 
+mod manage;
+
 use super::object::Object;
 use super::remote::{credential, reach};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError};
 use crate::environ::Environ;
 use crate::net::header::{AUTHORIZATION, HeaderValue};
-use crate::net::{self, Client, StatusCode, encode, secret_header};
+use crate::net::{self, Client, Method, StatusCode, encode, secret_header};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
@@ -24,7 +26,7 @@ pub(crate) static KIND: Kind = Kind {
     ambient: Some("run this inside a Qovery workload"),
     check,
     open,
-    manage: None,
+    manage: Some(manage::MANAGING),
 };
 
 const API: &str = "https://api.qovery.com";
@@ -67,7 +69,11 @@ struct Place {
 
 impl Place {
     fn of_settings(settings: &Settings) -> Result<Option<Self>, String> {
-        match (settings.text("scope"), settings.text("id")) {
+        Self::of(settings.text("scope"), settings.text("id"))
+    }
+
+    fn of(scope: Option<&str>, id: Option<&str>) -> Result<Option<Self>, String> {
+        match (scope, id) {
             (None, None) => Ok(None),
             (Some(scope), Some(id)) if is_word(scope) && !id.is_empty() => {
                 Ok(Some(Self { scope: scope.to_ascii_uppercase(), id: id.to_owned() }))
@@ -97,24 +103,27 @@ fn open(settings: &Settings, context: &Context<'_>) -> Result<Box<dyn Store>, St
     let of_settings = Place::of_settings(settings).map_err(StoreError::Settings)?;
     // Another object's variables are not those of the workload that we are in.
     let is_workload = of_settings.is_none() && Place::of_workload(environ).is_some();
-    let place = of_settings.or_else(|| Place::of_workload(environ)).ok_or_else(|| {
-        let text = "a `qovery` store needs `scope` and `id`; inside a Qovery workload QOVERY_PROJECT_ID and others \
-                    say them";
-        StoreError::Settings(text.to_owned())
-    })?;
+    let place = of_settings.or_else(|| Place::of_workload(environ)).ok_or_else(no_place)?;
     let api = match authorization(settings, environ)? {
-        Some(authorization) => {
-            let url = settings.text("url").map(str::to_owned).or_else(|| text(environ, API_URL));
-            let client = Client::new(reach(url.as_deref().unwrap_or(API), settings, context)?)?;
-            Some(Api { client, authorization, place })
-        }
+        Some(authorization) => Some((Api { client: client(settings, context)?, authorization }, place)),
         None if is_workload => None,
-        None => {
-            let text = format!("a `qovery` store needs `token`, or one of {API_TOKEN} and {}", CLI_TOKENS[0]);
-            return Err(StoreError::Settings(text));
-        }
+        None => return Err(no_token()),
     };
     Ok(Box::new(Qovery { workload: is_workload.then(|| environ.clone()), api }))
+}
+
+fn client(settings: &Settings, context: &Context<'_>) -> Result<Client, StoreError> {
+    let url = settings.text("url").map(str::to_owned).or_else(|| text(context.environ, API_URL));
+    Client::new(reach(url.as_deref().unwrap_or(API), settings, context)?)
+}
+
+fn no_place() -> StoreError {
+    let text = "a `qovery` store needs `scope` and `id`; inside a Qovery workload QOVERY_PROJECT_ID and others say them";
+    StoreError::Settings(text.to_owned())
+}
+
+fn no_token() -> StoreError {
+    StoreError::Settings(format!("a `qovery` store needs `token`, or one of {API_TOKEN} and {}", CLI_TOKENS[0]))
 }
 
 fn authorization(settings: &Settings, environ: &Environ) -> Result<Option<HeaderValue>, StoreError> {
@@ -141,14 +150,13 @@ fn scheme(token: &Secret) -> &'static str {
 struct Qovery {
     /// Of the workload that we are in.
     workload: Option<Environ>,
-    /// None: a workload without a token.
-    api: Option<Api>,
+    /// With the place that is asked about. None: a workload without a token.
+    api: Option<(Api, Place)>,
 }
 
 struct Api {
     client: Client,
     authorization: HeaderValue,
-    place: Place,
 }
 
 impl Store for Qovery {
@@ -171,8 +179,8 @@ impl Qovery {
             is_all_here &= here.is_some();
         }
         // All that a workload can see is in its environment since it was deployed.
-        let Some(api) = self.api.as_ref().filter(|_| !is_all_here) else { return Ok(()) };
-        let reply = api.list().await?;
+        let Some((api, place)) = self.api.as_ref().filter(|_| !is_all_here) else { return Ok(()) };
+        let reply = api.list(place).await?;
         let list = api.variables(&reply)?;
         for request in requests.iter_mut().filter(|request| request.answer.is_none()) {
             request.answer = api.find(&request.address.path, &list).transpose();
@@ -191,11 +199,11 @@ impl Qovery {
                 None => elsewhere.push(look),
             }
         }
-        let Some(api) = self.api.as_ref().filter(|_| !elsewhere.is_empty()) else { return Ok(()) };
-        let reply = api.list().await?;
+        let Some((api, place)) = self.api.as_ref().filter(|_| !elsewhere.is_empty()) else { return Ok(()) };
+        let reply = api.list(place).await?;
         let list = api.variables(&reply)?;
         for look in elsewhere {
-            look.identity = format!("{} {}", api.place.scope.to_ascii_lowercase(), api.place.id);
+            look.identity = format!("{} {}", place.scope.to_ascii_lowercase(), place.id);
             let found = api.find(&look.address.path, &list).transpose();
             look.answer = found.map(|found| found.map(|_| Access::Readable));
         }
@@ -205,24 +213,35 @@ impl Qovery {
 
 impl Api {
     /// Everything that is visible from the object, what is shadowed too; the values of secrets are not in it.
-    async fn list(&self) -> Result<net::Reply, StoreError> {
-        let Place { scope, id } = &self.place;
+    async fn list(&self, place: &Place) -> Result<net::Reply, StoreError> {
+        let Place { scope, id } = place;
         let path = format!("/variable?parent_id={}&scope={}", encode(id), encode(scope));
-        let request = net::Request::get(path).header(AUTHORIZATION, self.authorization.clone());
-        let reply = self.client.send(&request).await?;
+        let reply = self.client.send(&self.request(Method::GET, path).repeatable()).await?;
+        match reply.status {
+            StatusCode::OK => Ok(reply),
+            _ => Err(self.refused(place, &reply)),
+        }
+    }
+
+    fn request(&self, method: Method, path: String) -> net::Request {
+        net::Request::new(method, path).header(AUTHORIZATION, self.authorization.clone())
+    }
+
+    /// Why the place was not told of.
+    fn refused(&self, place: &Place, reply: &net::Reply) -> StoreError {
         let origin = self.client.origin();
+        let scope = &place.scope;
         let about = match IDS.iter().any(|(_, known)| known == scope) {
             true => format!("may this token see the {} of that `id`, and is there one?", scope.to_ascii_lowercase()),
             false => format!("is `scope` right? It is {SCOPES}"),
         };
         match reply.status {
-            StatusCode::OK => Ok(reply),
             // What is not there is answered like what is not one's own, mostly.
-            StatusCode::FORBIDDEN => Err(StoreError::Denied(format!("{origin} answered 403 Forbidden; {about}"))),
+            StatusCode::FORBIDDEN => StoreError::Denied(format!("{origin} answered 403 Forbidden; {about}")),
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => {
-                Err(StoreError::Settings(format!("{origin} answered {}; {about}", reply.status.as_u16())))
+                StoreError::Settings(format!("{origin} answered {}; {about}", reply.status.as_u16()))
             }
-            _ => Err(self.client.refusal(&reply)),
+            _ => self.client.refusal(reply),
         }
     }
 

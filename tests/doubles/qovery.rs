@@ -88,6 +88,12 @@ impl State {
         id
     }
 
+    /// Nobody else can read it back.
+    pub(crate) fn value(&self, parent: &str, key: &str) -> Option<&str> {
+        let mut own = self.variables.iter().filter(|variable| (&*variable.parent, &*variable.key) == (parent, key));
+        own.next().map(|variable| variable.value.as_str())
+    }
+
     /// With what overrides it or stands for it.
     pub(crate) fn remove(&mut self, id: &str) {
         let refers = |variable: &Variable| [&variable.overridden, &variable.aliased].contains(&&Some(id.to_owned()));
@@ -276,6 +282,7 @@ fn unified(state: &mut State, rest: &[&str], request: &Request) -> Answered {
             let (scope, parent) = place(&body, "variable")?;
             create(state, (&scope, &parent), is_secret, &body, Face::Unified)
         }
+        ("POST", ["import"]) => import(state, request),
         ("PUT", [id]) => edit(state, id, &body(request)?, Face::Unified),
         ("DELETE", [id]) => delete(state, id),
         ("POST", [id, "override"]) => {
@@ -317,6 +324,46 @@ fn create(
         (false, false) => "FILE_EXTERNAL_SECRET",
     };
     made(state, body, face, Variable { key, is_secret, kind, mount_path, access, ..blank(scope, parent) })
+}
+
+/// Many into one service: what cannot be made is left out of the answer.
+fn import(state: &mut State, request: &Request) -> Answered {
+    let place = (request.parameter("service_type").unwrap_or(""), request.parameter("service_id").unwrap_or(""));
+    let known = |(scope, _, id, _): &&(&str, &str, &str, &str)| (*scope, *id) == place;
+    if !OBJECTS[2..].iter().any(|object| known(&object)) {
+        return Err(refused(403, "access forbidden, or no such object"));
+    }
+    let body = body(request)?;
+    let Some(overwrites) = body.get("overwrite").and_then(Json::as_bool) else {
+        return Err(refused(400, "overwrite is required"));
+    };
+    let (scope, parent) = place;
+    let variables = body.get("vars").and_then(Json::as_array).ok_or_else(|| refused(400, "vars is required"))?;
+    let mut imported = Vec::new();
+    for variable in variables {
+        let (Some(key), Some(value), Some(is_secret)) =
+            (variable["name"].as_str(), variable["value"].as_str(), variable["is_secret"].as_bool())
+        else {
+            return Err(refused(400, "name, value and is_secret are required"));
+        };
+        let mut known = state.variables.iter_mut();
+        if let Some(known) = known.find(|known| (known.key.as_str(), known.parent.as_str()) == (key, parent)) {
+            if !overwrites {
+                continue;
+            }
+            known.value = value.into();
+            known.updates += 1;
+        } else {
+            state.add(Variable { key: key.into(), value: value.into(), is_secret, ..blank(scope, parent) });
+        }
+        let mut shown = json!({ "name": key, "scope": scope, "is_secret": is_secret });
+        if !is_secret {
+            shown["value"] = json!(value);
+        }
+        imported.push(shown);
+    }
+    let answer = json!({ "total_variables_to_import": variables.len(), "successful_imported_variables": imported });
+    Ok(Reply::json(201, &answer))
 }
 
 fn override_one(

@@ -33,6 +33,7 @@ mod manage_juju;
 mod manage_apolo;
 mod manage_tapis;
 mod manage_cloudify;
+mod manage_qovery;
 mod notify;
 mod online;
 mod pod;
