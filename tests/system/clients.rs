@@ -1,6 +1,6 @@
 //! The doubles are what the systems' own clients take for the systems: each official client drives
 //! its double through every operation of the API that it was made for, and checks what it gets.
-//! `tests/setup` installs the clients, pinned by their hashes; the drivers are in `clients/`.
+//! And what such a client and `inject secret` do there each sees of the other. `tests/setup` installs the clients, pinned by their hashes; the drivers are in `clients/`.
 
 use crate::doubles::http::{Server, Wire};
 use crate::doubles::tls::{Authority, Certificate};
@@ -209,4 +209,73 @@ fn the_client_of_juju_takes_the_double_for_a_controller() {
     }
     assert!(double.count("Secrets.GrantSecret") > 0 && double.count("Secrets.RevokeSecret") > 0);
     assert!(double.count("Controller.AllModels") > 0 && pieces.pongs() > 0);
+}
+
+/// `inject secret ARGUMENTS` on this store, whose credential is in `CREDENTIAL`; what it wrote.
+#[track_caller]
+fn secret(world: &World, store: &Json, credential: &str, arguments: &[&str], input: &str) -> String {
+    world.file("c.json", json!({ "stores": { "s": store } }).to_string());
+    let inject = world.inject(["-c", "c.json", "secret"].iter().chain(arguments)).env("CREDENTIAL", credential);
+    inject.input(input).done().quiet().text().to_owned()
+}
+
+#[test]
+fn inject_and_the_client_of_cloudify_manage_the_same_secrets() {
+    let double = cloudify::start(Wire::Plain, cloudify::State::new());
+    let world = World::new();
+    let client = |step: &str| {
+        let mut command = Command::new(installed("cloudify/bin/python"));
+        command.arg("-I").arg(driver("cloudify_managed.py")).env("STEP", step);
+        command.env("PORT", double.address().port().to_string());
+        drive(command.env("FILE", world.path("export.json")).env("OWN", world.path("own.json")));
+    };
+    let store = json!({
+        "kind": "cloudify", "url": double.url(), "user": "alice", "password": { "env": "CREDENTIAL" },
+    });
+    let secret =
+        |arguments: &[&str], input: &str| secret(&world, &store, &cloudify::password("alice"), arguments, input);
+    client("make");
+    let listed: Json = serde_json::from_str(&secret(&["list", "--json"], "")).unwrap();
+    let names: Vec<&str> = listed.as_array().unwrap().iter().filter_map(|item| item["name"].as_str()).collect();
+    assert_eq!(names, ["gone", "theirs", "typed"]);
+    assert_eq!(secret(&["get", "theirs"], ""), "käse\n");
+    assert_eq!(secret(&["get", "typed#/a/1"], ""), "x");
+    secret(&["update", "theirs", "--visibility", "tenant", "--file", "-"], "new\n");
+    secret(&["update", "typed"], r#"{"a": 2}"#);
+    secret(&["add", "ours", "--hidden"], "päss\t\n");
+    secret(&["rm", "gone", "--yes"], "");
+    world.file("passphrase", "passphrase\n");
+    world.file("export.json", secret(&["export", "ours", "theirs", "--passphrase-file", "passphrase"], ""));
+    client("check");
+    secret(&["import", "own.json", "--passphrase-file", "passphrase"], "");
+    assert_eq!(secret(&["get", "ours"], ""), "päss\t\n");
+}
+
+#[test]
+fn inject_and_the_client_of_qovery_manage_the_same_secrets() {
+    let double = qovery::start(Wire::Plain, qovery::State::new());
+    let world = World::new();
+    let client = |step: &str| {
+        let mut command = Command::new("node");
+        command.arg(driver("qovery/managed.js")).env("NODE_PATH", installed("qovery/node_modules"));
+        drive(command.env("URL", double.url()).env("JWT", qovery::JWT).env("STEP", step));
+    };
+    let store = json!({
+        "kind": "qovery", "url": double.url(), "token": { "env": "CREDENTIAL" }, "scope": "container",
+        "id": qovery::CONTAINER,
+    });
+    let secret = |arguments: &[&str], input: &str| secret(&world, &store, qovery::TOKEN, arguments, input);
+    client("make");
+    let shown: Json = serde_json::from_str(&secret(&["show", "THEIRS", "--json"], "")).unwrap();
+    assert_eq!((&shown["description"], &shown["variable_type"]), (&json!("before"), &json!("VALUE")));
+    secret(&["update", "THEIRS", "--new-name", "RENAMED", "--description", "after"], "");
+    secret(&["add", "OURS", "--mount-path", "/etc/ours", "--interpolation"], "{{KEY}}");
+    secret(&["add", "PLAIN", "--plain"], "päss\n");
+    secret(&["override", "WIDE"], "narrow");
+    secret(&["alias", "QOVERY_POSTGRESQL_Z1_PASSWORD", "ALIAS"], "");
+    secret(&["import"], "IMPORTED=v\n");
+    secret(&["rm", "GONE", "--yes"], "");
+    client("check");
+    assert_eq!(secret(&["get", "PLAIN"], ""), "changed");
+    assert_eq!(double.state().value(qovery::CONTAINER, "WIDE"), Some("narrow"));
 }
