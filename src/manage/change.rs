@@ -52,13 +52,10 @@ pub(super) fn update(
 ) -> Result<(), ManageError> {
     let (name, address) = name(session, &typed)?;
     // Before anybody types a value.
-    let exists = session.ask(async |store| {
+    session.ask(async |store| {
         store.check(Verb::Update, &address, given)?;
-        store.exists(&address, given).await
+        store.find(&address, given).await
     })?;
-    if !exists {
-        return Err(ManageError::NotFound { name, store: format!("the {} store", session.kind.name) });
-    }
     let value = typed.value;
     // What says where a secret is changes nothing of it.
     let place = [Attribute::Scope, Attribute::Id, Attribute::Tenant, Attribute::Cluster, Attribute::Org];

@@ -618,6 +618,11 @@ pub(crate) fn unsure(error: StoreError) -> StoreError {
     error.map(|why| format!("{why}; it may have been done all the same: look before you do it again"))
 }
 
+/// The same for an answer, which leaves it open where the server failed.
+pub(crate) fn unsure_after(reply: &Reply, error: StoreError) -> StoreError {
+    if reply.status.is_server_error() { unsure(error) } else { error }
+}
+
 /// `503 Service Unavailable`.
 fn shown(status: StatusCode) -> String {
     match status.canonical_reason() {

@@ -112,6 +112,11 @@ pub(crate) trait Manage {
         })
     }
 
+    /// Whether `update` would find the secret; the error says why not. Asked before a value is typed.
+    fn find<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, ()> {
+        Box::pin(async move { self.show(address, given).await.map(drop) })
+    }
+
     fn add<'a>(
         &'a self,
         _address: &'a Address,

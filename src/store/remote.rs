@@ -223,17 +223,6 @@ where
     Ok(answers)
 }
 
-/// Why a change failed, and where that leaves it open, that it may have been made: such a request is not made again
-/// by itself. `look` is a command that tells.
-pub(super) fn unsure(error: StoreError, look: &str) -> StoreError {
-    match error {
-        StoreError::Unavailable(_) | StoreError::TimedOut(_) => {
-            error.map(|why| format!("{why}; if it got there it may have been done: `{look}` tells"))
-        }
-        other => other,
-    }
-}
-
 /// Whether it would have been the same for any other secret.
 fn is_of_store(error: &StoreError) -> bool {
     matches!(error, StoreError::Unauthenticated(_) | StoreError::Unavailable(_) | StoreError::TimedOut(_))

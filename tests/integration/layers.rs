@@ -31,7 +31,7 @@ const ORDER: [&str; 23] = [
 ];
 
 /// A package and the files that may name it.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 26] = [
     ("caps", &["plan/privileges.rs", "launch/privileges.rs", "report/doctor/"]),
     ("clap", &["cli.rs", "manage/cli.rs"]),
     ("clap_complete", &[]),
@@ -54,7 +54,9 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("futures_core", &["net/"]),
     ("futures_sink", &["net/"]),
     ("saphyr_parser", &["store/juju/"]),
-    ("ring", &[]),
+    ("aes", &["store/cloudify/"]),
+    ("cbc", &["store/cloudify/"]),
+    ("ring", &["store/cloudify/"]),
     ("rustls", &[]),
 ];
 

@@ -27,13 +27,13 @@ mod leaks;
 #[cfg(feature = "local")]
 mod local;
 mod look;
+mod manage_apolo;
+mod manage_cloudify;
+mod manage_juju;
+mod manage_qovery;
+mod manage_tapis;
 #[cfg(feature = "local")]
 mod model;
-mod manage_juju;
-mod manage_apolo;
-mod manage_tapis;
-mod manage_cloudify;
-mod manage_qovery;
 mod notify;
 mod online;
 mod pod;

@@ -6,7 +6,7 @@
 
 use super::{Manager, tenant_header};
 use crate::net::header::HeaderValue;
-use crate::net::{self, Method, Reply, StatusCode, encode};
+use crate::net::{Method, Reply, StatusCode, encode, unsure_after};
 use crate::reference::Address;
 use crate::store::StoreError;
 use crate::store::body::Body;
@@ -15,7 +15,6 @@ use crate::store::manage::{
     Outcomes, Parcel, Verb, done,
 };
 use crate::store::object::Object;
-use crate::store::remote::unsure;
 use crate::template::Value;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
@@ -103,7 +102,7 @@ impl Manage for Manager {
             members.extend(schema.map(|schema| ("schema", schema.to_owned())));
             let value = typed(key, text, schema)?;
             let request = self.request(Method::PUT, &path(key), &tenant).json(body(Some(value), &members));
-            let reply = self.write(&request, key).await?;
+            let reply = self.client.send(&request).await?;
             let store = self.called(&tenant);
             match reply.status {
                 StatusCode::OK => self.changed(&reply),
@@ -174,7 +173,7 @@ impl Manage for Manager {
             for address in addresses {
                 let removed = async {
                     let key = key(address)?;
-                    let reply = self.write(&self.request(Method::DELETE, &path(key), &tenant), key).await?;
+                    let reply = self.client.send(&self.request(Method::DELETE, &path(key), &tenant)).await?;
                     match reply.status {
                         // Older managers send the secret once more.
                         StatusCode::NO_CONTENT | StatusCode::OK => Ok(()),
@@ -198,7 +197,7 @@ impl Manage for Manager {
             }
             let members = [("visibility", json!(given.text(Attribute::Visibility)).to_string())];
             let request = self.request(Method::PATCH, &format!("{}/set-visibility", path(key)), &tenant);
-            let reply = self.write(&request.json(body(None, &members)), key).await?;
+            let reply = self.client.send(&request.json(body(None, &members))).await?;
             match reply.status {
                 StatusCode::OK => Ok(vec![(key.to_owned(), Ok(()))]),
                 _ => Err(self.refused_change(key, &tenant, &reply)),
@@ -367,7 +366,7 @@ impl Manager {
                 if members.iter().any(|(name, _)| *name == "visibility") { request } else { request.repeatable() }
             }
         };
-        let reply = self.write(&request, key).await?;
+        let reply = self.client.send(&request).await?;
         match reply.status {
             StatusCode::OK => self.changed(&reply),
             StatusCode::CONFLICT => Err(ManageError::Usage(format!(
@@ -377,12 +376,6 @@ impl Manager {
             StatusCode::NOT_FOUND if given.text(Attribute::Provider).is_some() => Err(self.no_provider(given)),
             _ => Err(self.refused_change(key, tenant, &reply)),
         }
-    }
-
-    /// Sends a change.
-    async fn write(&self, request: &net::Request, key: &str) -> Result<Reply, ManageError> {
-        let sent = self.client.send(request).await;
-        Ok(sent.map_err(|error| unsure(error, &format!("inject secret show {key}")))?)
     }
 
     /// The secret as a change left it. Value and provider's options are ciphertext in this answer.
@@ -423,7 +416,7 @@ impl Manager {
                     .into()
             }
             _ => match self.refused(key, reply) {
-                Some(error) => unsure(error, &format!("inject secret show {key}")).into(),
+                Some(error) => unsure_after(reply, error).into(),
                 None => self.not_found(key, tenant),
             },
         }

@@ -8,7 +8,7 @@ use super::manage::{Now, check_given, content, empty, key, text, typed};
 use super::seal::Keys;
 use super::{Manager, check_key};
 use crate::net::header::HeaderValue;
-use crate::net::{Method, StatusCode, encode};
+use crate::net::{Method, StatusCode, encode, unsure_after};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::store::StoreError;
@@ -18,7 +18,7 @@ use crate::store::manage::{
     Attribute, Attributes, Existing, Format, Item, Manage as _, ManageError, Metadata, Outcomes, Parcel, Verb,
 };
 use crate::store::object::Object;
-use crate::store::remote::{ask_each, unsure};
+use crate::store::remote::ask_each;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -79,8 +79,7 @@ impl Manager {
             body = body.json("tenant_map", Json::from(map).to_string());
         }
         let request = self.request(Method::POST, "secrets/share/import", &tenant).json(body.finish());
-        let sent = self.client.send(&request).await;
-        let reply = sent.map_err(|error| unsure(error, "inject secret list"))?;
+        let reply = self.client.send(&request).await?;
         let origin = self.client.origin();
         match reply.status {
             StatusCode::OK => {}
@@ -108,7 +107,7 @@ impl Manager {
             }
             _ => {
                 let error = self.refused("", &reply).unwrap_or_else(|| self.no_secret());
-                return Err(unsure(error, "inject secret list").into());
+                return Err(unsure_after(&reply, error).into());
             }
         }
         let answer = Object::parse(&reply.body).ok_or_else(|| self.no_secret())?;

@@ -423,6 +423,15 @@ impl Manage for Secrets<'_> {
         done(key.and_then(|key| self.read(|document, _| Ok(document.secrets.get(&key.to_string()).is_some()))))
     }
 
+    /// Where it was said, and nowhere wider.
+    fn find<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, ()> {
+        let found = |key: &Key, document: &Document| match document.secrets.get(&key.to_string()) {
+            Some(_) => Ok(()),
+            None => Err(not_found(key, "the store")),
+        };
+        done(self.key(address, given).and_then(|key| self.read(|document, _| found(&key, document))))
+    }
+
     fn add<'a>(
         &'a self,
         address: &'a Address,

@@ -4,7 +4,7 @@
 //! belongs to a wider one is shown there, and changed only where it belongs. No value of a secret ever comes back.
 
 use super::{Api, Place, SCOPES, authorization, client, no_place, no_token, width};
-use crate::net::{self, Method, Reply, StatusCode, encode};
+use crate::net::{Method, Reply, StatusCode, encode, unsure_after};
 use crate::reference::Address;
 use crate::store::StoreError;
 use crate::store::body::Body;
@@ -13,7 +13,6 @@ use crate::store::manage::{
     Outcomes, Parcel, Verb, done,
 };
 use crate::store::object::Object;
-use crate::store::remote::unsure;
 use crate::template::Value;
 use serde_json::{Value as Json, json};
 use zeroize::Zeroizing;
@@ -218,7 +217,7 @@ impl Manage for Account {
                     // Anew for each: an override or alias may have gone with the one before.
                     let own = self.own(key, &place).await?;
                     let request = self.api.request(Method::DELETE, format!("/variable/{}", encode(&own.id)));
-                    let reply = self.write(&request, key).await?;
+                    let reply = self.api.client.send(&request).await?;
                     match reply.status {
                         StatusCode::NO_CONTENT | StatusCode::OK => Ok(()),
                         _ => Err(self.refused_change(key, &place, &reply)),
@@ -423,7 +422,7 @@ impl Account {
             body = body.text("secret_manager_access_id", access);
         }
         let request = self.api.request(Method::PUT, format!("/variable/{}", encode(&own.id)));
-        let reply = self.write(&request.json(body.finish()).repeatable(), key).await?;
+        let reply = self.api.client.send(&request.json(body.finish()).repeatable()).await?;
         match reply.status {
             StatusCode::OK => self.changed(&reply),
             _ => Err(self.refused_change(key, place, &reply)),
@@ -432,16 +431,11 @@ impl Account {
 
     async fn make(&self, path: String, body: Body, key: &str, place: &Place) -> Result<Metadata, ManageError> {
         let request = self.api.request(Method::POST, path).json(body.finish());
-        let reply = self.write(&request, key).await?;
+        let reply = self.api.client.send(&request).await?;
         match reply.status {
             StatusCode::CREATED | StatusCode::OK => self.changed(&reply),
             _ => Err(self.refused_change(key, place, &reply)),
         }
-    }
-
-    async fn write(&self, request: &net::Request, key: &str) -> Result<Reply, ManageError> {
-        let sent = self.api.client.send(request).await;
-        Ok(sent.map_err(|error| unsure(error, &format!("inject secret show {key}")))?)
     }
 
     fn changed(&self, reply: &Reply) -> Result<Metadata, ManageError> {
@@ -468,7 +462,7 @@ impl Account {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 StoreError::TooBig(format!("{origin} takes no value as long as that of `{key}`")).into()
             }
-            _ => unsure(self.api.client.refusal(reply), &format!("inject secret show {key}")).into(),
+            _ => unsure_after(reply, self.api.client.refusal(reply)).into(),
         }
     }
 
@@ -527,10 +521,9 @@ impl Account {
         let body = Body::new().json("overwrite", overwrites.to_string()).json("vars", &*variables);
         let path = format!("/variable/import?service_id={}&service_type={}", encode(&place.id), encode(&place.scope));
         let request = self.api.request(Method::POST, path).json(body.finish());
-        let sent = self.api.client.send(&request).await;
-        let reply = sent.map_err(|error| unsure(error, "inject secret list"))?;
+        let reply = self.api.client.send(&request).await?;
         if ![StatusCode::CREATED, StatusCode::OK].contains(&reply.status) {
-            return Err(unsure(self.api.refused(place, &reply), "inject secret list").into());
+            return Err(unsure_after(&reply, self.api.refused(place, &reply)).into());
         }
         let answer = Object::parse(&reply.body).and_then(|answer| answer.get("successful_imported_variables"));
         let imported: Vec<Object<'_>> = answer.ok_or_else(|| self.api.unexpected())?;
