@@ -87,8 +87,11 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
     let arguments = arguments.iter().map(|argument| OsStr::from_bytes(argument.to_bytes()));
     let typed = command().try_get_matches_from(arguments).map_err(usage)?;
     match typed.subcommand() {
-        Some(("man", _)) => return Err(Early::Text(generated::MANUAL.to_owned())),
-        Some(("completions", given)) => return Err(Early::Text(completions(given).to_owned())),
+        Some(("man", _)) => return Err(Early::Text(generated::manual())),
+        Some(("completions", given)) => {
+            let shell = given.get_one::<String>("shell").map_or("", String::as_str);
+            return Err(Early::Text(generated::completions(shell)));
+        }
         _ => {}
     }
     let from_variables = variables(environ)?;
@@ -173,12 +176,6 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         needs_command: matches!(verb, Verb::Launch),
     };
     Ok(Cli { verb, inputs, options, diag })
-}
-
-fn completions(given: &ArgMatches) -> &'static str {
-    let shell = given.get_one::<String>("shell");
-    let of = |(name, _): &&(&str, &str)| shell.is_some_and(|shell| shell == name);
-    generated::COMPLETIONS.iter().find(of).map_or("", |(_, script)| script)
 }
 
 const SIGNAL: &str = "a signal: a name such as TERM or RTMIN+3, or a number from 1 to 64";
@@ -392,7 +389,7 @@ fn command() -> Command {
             },
         ))
         .subcommand(Command::new("completions").about("Print a shell's completions").defer(|verb| {
-            let shells = PossibleValuesParser::new(generated::COMPLETIONS.map(|(name, _)| name));
+            let shells = PossibleValuesParser::new(generated::SHELLS);
             verb.arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(shells).help("Which shell"))
         }))
         .subcommand(Command::new("man").about("Print the manual page, for `man -l -`"))

@@ -105,7 +105,9 @@ fn write(text: &str) {
 /// A panic tells its place and never its message, which could quote a value.
 pub(crate) fn hide_panic_messages() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+        // The musl build knows no places, and has a line 0 instead.
+        let place = panic.location().filter(|place| place.line() > 0);
+        let place = place.map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
         write(&format!("inject: internal error{place}; please report it\n"));
     }));
 }

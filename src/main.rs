@@ -7,7 +7,7 @@
 use std::ffi::{c_char, c_int};
 
 #[global_allocator]
-static ALLOCATOR: inject::Wiping = inject::Wiping;
+static ALLOCATOR: inject::Wiping = inject::Wiping::new();
 
 /// The C library's entry point.
 ///

@@ -1,17 +1,30 @@
 //! The manual page and the completions: committed under `packaging`, where packages take them from, and
-//! compiled in as they are, so that a launch pays nothing for them.
+//! compiled in, compressed by `packaging/compress.rs`, so that a launch pays nothing for them.
 //!
 //! A test holds them to the definition of the command line, and `INJECT_WRITE_GENERATED=1 cargo test generated`
 //! writes them anew. What that definition does not know of the manual stands in `packaging/man/inject.1.in`.
 
-pub(super) const MANUAL: &str = include_str!("../../packaging/man/inject.1");
+use miniz_oxide::inflate::decompress_to_vec;
 
-/// Shells, and the script of each.
-pub(super) const COMPLETIONS: [(&str, &str); 3] = [
-    ("bash", include_str!("../../packaging/completions/inject.bash")),
-    ("fish", include_str!("../../packaging/completions/inject.fish")),
-    ("zsh", include_str!("../../packaging/completions/_inject")),
-];
+pub(super) fn manual() -> String {
+    text(include_bytes!(concat!(env!("OUT_DIR"), "/inject.1")))
+}
+
+/// Of one of [`SHELLS`].
+pub(super) fn completions(shell: &str) -> String {
+    text(match shell {
+        "bash" => include_bytes!(concat!(env!("OUT_DIR"), "/inject.bash")),
+        "fish" => include_bytes!(concat!(env!("OUT_DIR"), "/inject.fish")),
+        _ => include_bytes!(concat!(env!("OUT_DIR"), "/_inject")),
+    })
+}
+
+pub(super) const SHELLS: [&str; 3] = ["bash", "fish", "zsh"];
+
+/// A test sees that each is whole.
+fn text(compressed: &[u8]) -> String {
+    String::from_utf8(decompress_to_vec(compressed).unwrap_or_default()).unwrap_or_default()
+}
 
 #[cfg(test)]
 mod tests {
@@ -24,8 +37,8 @@ mod tests {
 
     #[test]
     fn what_is_generated_is_what_the_definition_of_the_command_line_says() {
-        hold("packaging/man/inject.1", MANUAL, &manual());
-        for (name, committed) in COMPLETIONS {
+        hold("packaging/man/inject.1", &super::manual(), &manual());
+        for name in SHELLS {
             let shell: Shell = name.parse().unwrap();
             let file = if shell == Shell::Zsh { "_inject".to_owned() } else { format!("inject.{name}") };
             let mut script = Vec::new();
@@ -33,7 +46,7 @@ mod tests {
             // What pads a line is no part of it.
             let script: String =
                 String::from_utf8(script).unwrap().lines().map(|line| format!("{}\n", line.trim_end())).collect();
-            hold(&format!("packaging/completions/{file}"), committed, &script);
+            hold(&format!("packaging/completions/{file}"), &completions(name), &script);
         }
     }
 

@@ -4,23 +4,52 @@
 //! does. A buffer that grows moves to a new block, so that its old one is wiped too; one that shrinks
 //! stays and has its end wiped.
 //!
-//! Large blocks come from the kernel and go back to it: they are zeros without a write, and a page
-//! that was never used costs nothing to take, to wipe or to give back.
+//! Small blocks are dlmalloc's, which asks the kernel for 64 KiB at a time, whichever C library this is
+//! linked with: musl's asks for each few pages. Large ones come from the kernel and go back to it: they are
+//! zeros without a write, and a page that was never used costs nothing to take, to wipe or to give back.
 
+use dlmalloc::{Allocator, Dlmalloc};
 use nix::libc;
 use std::alloc::{GlobalAlloc, Layout};
+use std::cell::UnsafeCell;
+use std::hint::spin_loop;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-pub struct Wiping;
+pub struct Wiping {
+    small: UnsafeCell<Dlmalloc<Kernel>>,
+    /// Whoever holds it uses `small`. A launch has one thread, so nobody waits for long.
+    held: AtomicBool,
+}
 
-// SAFETY: small blocks are the C library's, which frees them by their address alone; large ones are
-// mappings of their own. Which of the two a block is follows from its layout, which alloc and dealloc
-// both get.
+impl Wiping {
+    #[allow(clippy::new_without_default, reason = "the default of a constant is not one")]
+    pub const fn new() -> Self {
+        Self { small: UnsafeCell::new(Dlmalloc::new_with_allocator(Kernel)), held: AtomicBool::new(false) }
+    }
+
+    fn small<T>(&self, work: impl FnOnce(&mut Dlmalloc<Kernel>) -> T) -> T {
+        while self.held.swap(true, Ordering::Acquire) {
+            spin_loop();
+        }
+        // SAFETY: `held` was false and is true until the work is done, so this is the one reference.
+        let done = work(unsafe { &mut *self.small.get() });
+        self.held.store(false, Ordering::Release);
+        done
+    }
+}
+
+// SAFETY: `held` lets one thread at a time have `small`, and the rest is calls to the kernel.
+unsafe impl Sync for Wiping {}
+
+// SAFETY: small blocks are dlmalloc's, large ones mappings of their own. Which of the two a block is
+// follows from its layout, which alloc and dealloc both get.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match is_large(layout) {
             true => map(layout.size()),
-            false => small(layout),
+            // SAFETY: the caller's promises are passed on.
+            false => self.small(|small| unsafe { small.malloc(layout.size(), layout.align()) }),
         }
     }
 
@@ -28,21 +57,17 @@ unsafe impl GlobalAlloc for Wiping {
         if is_large(layout) {
             return map(layout.size());
         }
-        let block = small(layout);
-        if !block.is_null() {
-            // SAFETY: the block is new and as long as the layout says.
-            unsafe { ptr::write_bytes(block, 0, layout.size()) };
-        }
-        block
+        // SAFETY: the caller's promises are passed on.
+        self.small(|small| unsafe { small.calloc(layout.size(), layout.align()) })
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: the block is the caller's and `layout.size()` bytes long; `size` is one that a layout
         // may have. A block that stays is small before and after, and freed as one.
         unsafe {
-            if size <= layout.size() && !is_large(layout) {
+            if size <= layout.size() && !is_large(layout) && layout.align() <= ALIGNED {
                 wipe(block.add(size), layout.size() - size);
-                return block;
+                return self.small(|small| small.realloc(block, layout.size(), layout.align(), size));
             }
             let new = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !new.is_null() {
@@ -60,11 +85,14 @@ unsafe impl GlobalAlloc for Wiping {
                 libc::munmap(block.cast(), layout.size());
             } else {
                 wipe(block, layout.size());
-                libc::free(block.cast());
+                self.small(|small| small.free(block, layout.size(), layout.align()));
             }
         }
     }
 }
+
+/// What dlmalloc aligns every block to; one that is aligned to more it moves even to shrink it.
+const ALIGNED: usize = 2 * size_of::<usize>();
 
 /// From here on a block is mostly a buffer of which only the beginning is used.
 const LARGE: usize = 32 << 10;
@@ -76,21 +104,39 @@ fn is_large(layout: Layout) -> bool {
     layout.size() >= LARGE && layout.align() <= PAGE
 }
 
-/// The C library's; null where it has no memory.
-fn small(layout: Layout) -> *mut u8 {
-    // What malloc aligns every block to that is not shorter, `alignof(max_align_t)` where we build.
-    const ALIGNED: usize = 16;
-    let (size, align) = (layout.size(), layout.align());
-    let mut block = ptr::null_mut();
-    // SAFETY: plain calls; an alignment of a layout is a power of two, and this one a multiple of a pointer's.
-    unsafe {
-        if align <= ALIGNED && align <= size {
-            block = libc::malloc(size);
-        } else if libc::posix_memalign(&raw mut block, align.max(size_of::<usize>()), size) != 0 {
-            block = ptr::null_mut();
-        }
+/// What dlmalloc has its blocks from.
+struct Kernel;
+
+// SAFETY: mappings of zeros, each given back whole or not at all.
+unsafe impl Allocator for Kernel {
+    fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
+        (map(size), size, 0)
     }
-    block.cast()
+
+    fn remap(&self, _: *mut u8, _: usize, _: usize, _: bool) -> *mut u8 {
+        ptr::null_mut()
+    }
+
+    fn free_part(&self, _: *mut u8, _: usize, _: usize) -> bool {
+        false
+    }
+
+    fn free(&self, block: *mut u8, size: usize) -> bool {
+        // SAFETY: dlmalloc gives back what it has from `alloc` and does not use.
+        unsafe { libc::munmap(block.cast(), size) == 0 }
+    }
+
+    fn can_release_part(&self, _: u32) -> bool {
+        false
+    }
+
+    fn allocates_zeros(&self) -> bool {
+        true
+    }
+
+    fn page_size(&self) -> usize {
+        PAGE
+    }
 }
 
 /// Pages of zeros; null where the kernel has none left.

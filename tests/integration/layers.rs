@@ -31,7 +31,9 @@ const ORDER: [&str; 23] = [
 ];
 
 /// A package and the files that may name it.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 28] = [
+    ("dlmalloc", &["sys/alloc.rs"]),
+    ("miniz_oxide", &["cli/generated.rs"]),
     ("caps", &["plan/privileges.rs", "launch/privileges.rs", "report/doctor/"]),
     ("clap", &["cli.rs", "manage/cli.rs"]),
     ("clap_complete", &[]),
@@ -135,5 +137,5 @@ fn unsafe_stays_behind_its_fence() {
             assert!(!code.contains("unsafe"), "{file} speaks of unsafe");
         }
     });
-    assert!(lines < 480, "sys has grown to {lines} lines");
+    assert!(lines < 500, "sys has grown to {lines} lines");
 }

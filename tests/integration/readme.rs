@@ -94,8 +94,8 @@ fn every_option_of_the_readme_exists() {
     };
     let words =
         text.split(|letter: char| letter.is_whitespace() || letter == '`' || letter == '(').filter(ours).map(letters);
-    // Those of cargo, podman, docker and their files.
-    let others = ["--locked", "--release", "--secret", "--user", "--from", "--chmod", "--ipc"];
+    // Those of cargo, of our own scripts, podman, docker and their files.
+    let others = ["--locked", "--release", "--musl", "--secret", "--user", "--from", "--chmod", "--ipc"];
     for option in words.filter(|option| !others.contains(&option.as_str())) {
         assert!(help.iter().any(|help| help.contains(&option)), "{option} is in README.md and in no help");
     }

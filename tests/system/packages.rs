@@ -20,7 +20,12 @@ fn packages() -> &'static Path {
 
 fn release(arguments: &[&str]) -> PathBuf {
     release_binary();
-    let done = packaging("release").args(arguments).env("SOURCE_DATE_EPOCH", "1700000000").output().unwrap();
+    let done = packaging("release")
+        .args(["--libc", "gnu"])
+        .args(arguments)
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .output()
+        .unwrap();
     let told = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success() && !told.contains("is not here"), "{told}");
     PathBuf::from(String::from_utf8(done.stdout).unwrap().trim_end())
