@@ -32,7 +32,7 @@ pub(crate) enum Verb {
     Plan { json: bool },
     Stores { json: bool },
     Doctor { json: bool, strict: bool, pid: Option<String> },
-    Secret(manage::Typed),
+    Secret(manage::Task),
 }
 
 /// What ended the reading of the command line.
@@ -104,7 +104,7 @@ fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli
         Some(("plan", _)) => Verb::Plan { json: json() },
         Some(("stores", _)) => Verb::Stores { json: json() },
         Some(("secret", given)) => match manage::cli::typed(given) {
-            Some(typed) => Verb::Secret(typed),
+            Some(task) => Verb::Secret(task),
             None => return Err(Failure::new(Code::Config, "", "`inject secret --help` shows the verbs").into()),
         },
         Some((_, _)) => Verb::Doctor { json: json(), strict: matches.flag("strict"), pid: matches.text("pid") },

@@ -88,7 +88,8 @@ pub fn run(given: Given) -> u8 {
         Verb::Stores { json } => show_stores(&cli, &environ, json),
         Verb::Doctor { json, strict, pid: None } => doctor(&cli, &environ, json, strict),
         Verb::Doctor { json, strict, pid: Some(pid) } => examine_process(&pid, json, strict),
-        Verb::Secret(typed) => manage(&cli.inputs, &cli.options, typed, &environ),
+        Verb::Secret(manage::Task::Verb(typed)) => manage(&cli.inputs, &cli.options, typed, &environ),
+        Verb::Secret(manage::Task::Copy(transfer)) => copy(&cli.inputs, &cli.options, &transfer, &environ),
     };
     done.unwrap_or_else(|stop| {
         diag.stop(&stop);
@@ -240,6 +241,25 @@ fn manage(inputs: &spec::Inputs, options: &plan::Options, typed: manage::Typed, 
         }
         error => Failure::new(error.code(), format!("store {name}"), error).into(),
     })
+}
+
+fn copy(
+    inputs: &spec::Inputs,
+    options: &plan::Options,
+    transfer: &manage::Transfer,
+    environ: &Environ,
+) -> Result<u8, Stop> {
+    let _hardened = Hardened::new();
+    let spec = spec::Spec::load(inputs, environ)?;
+    let (timeout, retries) = (options.timeout, options.retries);
+    let from = plan::store_to_manage(&spec, Some(&transfer.from), environ)?;
+    let to = plan::store_to_manage(&spec, Some(&transfer.to), environ)?;
+    let [from, to] = [&from, &to].map(|(name, kind, settings)| manage::Side {
+        name: name.clone(),
+        session: manage::Session { kind, settings, environ, timeout, retries },
+    });
+    manage::copy(transfer, &from, &to)?;
+    Ok(0)
 }
 
 /// The status, unless what goes with it cannot be printed.

@@ -43,6 +43,9 @@ _inject() {
             inject__subcmd__secret,alias)
                 cmd="inject__subcmd__secret__subcmd__alias"
                 ;;
+            inject__subcmd__secret,copy)
+                cmd="inject__subcmd__secret__subcmd__copy"
+                ;;
             inject__subcmd__secret,export)
                 cmd="inject__subcmd__secret__subcmd__export"
                 ;;
@@ -666,7 +669,7 @@ _inject() {
             return 0
             ;;
         inject__subcmd__secret)
-            opts="-c -s -q -v -h --config --require-config --store --timeout --retries --log-format --quiet --verbose --help init add get list show update rm alias override grant revoke history import export"
+            opts="-c -s -q -v -h --config --require-config --store --timeout --retries --log-format --quiet --verbose --help init add get list show update rm alias override grant revoke history import export copy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -878,6 +881,64 @@ _inject() {
                     ;;
                 --plain)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --retries)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        inject__subcmd__secret__subcmd__copy)
+            opts="-y -c -s -q -v -h --from --to --from-scope --to-scope --dry-run --replace --yes --json --config --require-config --store --timeout --retries --log-format --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)

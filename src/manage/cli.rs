@@ -1,8 +1,8 @@
-//! The `secret` subcommand: what was typed, as a [`Typed`].
+//! The `secret` subcommand: what was typed, as a [`Task`].
 //!
 //! No value is parsed here: clap would quote a bad one in its error.
 
-use super::{Input, Typed, Verb};
+use super::{Input, Task, Transfer, Typed, Verb};
 use crate::store::manage::Format;
 use crate::store::manage::attributes::{Form, OPTIONS, Row};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -127,12 +127,41 @@ const DEFINITIONS: &[Definition] = &[
 
 /// What stands behind `secret`.
 pub(crate) fn define(secret: Command) -> Command {
-    secret.subcommand_required(true).arg_required_else_help(true).subcommands(DEFINITIONS.iter().map(|definition| {
+    let secret = secret.subcommand_required(true).arg_required_else_help(true);
+    let secret = secret.subcommands(DEFINITIONS.iter().map(|definition| {
         let options = OPTIONS.iter().filter(|row| row.verbs.contains(&definition.verb)).map(option);
         let command = Command::new(definition.verb.name()).about(definition.about);
         let command = if definition.more.is_empty() { command } else { command.after_help(definition.more) };
         command.args((definition.arguments)()).args(options)
-    }))
+    }));
+    secret.subcommand(copy())
+}
+
+const COPY: &str = "copy";
+
+/// The verb that is about two stores.
+fn copy() -> Command {
+    let one = |long: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(long).long(long).value_name(value).help(help)
+    };
+    let names = name().required(false).action(ArgAction::Append).num_args(0..);
+    Command::new(COPY)
+        .about("Copy secrets from one store to another, and tell what that one cannot hold")
+        .after_help(
+            "What the target does not know of a secret stays behind and is told beside it; what it cannot hold is not \
+             copied, and the others are. Values are in memory alone.",
+        )
+        .args([
+            names.help("The secrets' names; all without one"),
+            one("from", "STORE", "The store that has them: one of the configuration, or a kind").required(true),
+            one("to", "STORE", "The store that gets them").required(true),
+            one("from-scope", "SCOPE", "Copy what holds in this scope, in stores that have scopes"),
+            one("to-scope", "SCOPE", "Where the copies hold"),
+            flag("dry-run", "Read and report, and write nothing"),
+            flag("replace", "Replace secrets that have the names"),
+            yes(),
+            flag("json", "Print the report as JSON"),
+        ])
 }
 
 fn option(row: &'static Row) -> Arg {
@@ -150,8 +179,11 @@ fn option(row: &'static Row) -> Arg {
 }
 
 /// From the matches of [`define`].
-pub(crate) fn typed(matches: &ArgMatches) -> Option<Typed> {
+pub(crate) fn typed(matches: &ArgMatches) -> Option<Task> {
     let (verb, given) = matches.subcommand()?;
+    if verb == COPY {
+        return transfer(given).map(Task::Copy);
+    }
     let verb = DEFINITIONS.iter().map(|definition| definition.verb).find(|known| known.name() == verb)?;
     // Not every verb has every argument.
     let texts = |id: &str| match given.try_get_many::<String>(id) {
@@ -173,7 +205,7 @@ pub(crate) fn typed(matches: &ArgMatches) -> Option<Typed> {
     };
     let options = OPTIONS.iter().filter(|row| row.verbs.contains(&verb));
     let options = options.map(|row| (row, words(row.option))).filter(|(_, words): &(_, Vec<_>)| !words.is_empty());
-    Some(Typed {
+    Some(Task::Verb(Typed {
         verb,
         names: texts("name"),
         others: texts("other"),
@@ -184,6 +216,21 @@ pub(crate) fn typed(matches: &ArgMatches) -> Option<Typed> {
         yes: flag("yes"),
         reveal: flag("reveal"),
         json: flag("json"),
+    }))
+}
+
+fn transfer(given: &ArgMatches) -> Option<Transfer> {
+    let text = |id: &str| given.get_one::<String>(id).cloned();
+    Some(Transfer {
+        from: text("from")?,
+        to: text("to")?,
+        from_scope: text("from-scope"),
+        to_scope: text("to-scope"),
+        names: given.get_many::<String>("name").unwrap_or_default().cloned().collect(),
+        dry_run: given.get_flag("dry-run"),
+        replace: given.get_flag("replace"),
+        yes: given.get_flag("yes"),
+        json: given.get_flag("json"),
     })
 }
 

@@ -132,7 +132,7 @@ fn many(secrets: Vec<Metadata>, as_json: bool, io: &mut Io<'_>) -> Result<(), Ma
 }
 
 /// Columns as wide as their widest cell; no blanks at the end of a line.
-fn table<R: AsRef<[C]>, C: AsRef<str>>(rows: &[R]) -> String {
+pub(super) fn table<R: AsRef<[C]>, C: AsRef<str>>(rows: &[R]) -> String {
     let cells = |row: &R| row.as_ref().iter().map(|cell| cell.as_ref().to_owned()).collect::<Vec<_>>();
     let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -150,7 +150,7 @@ fn table<R: AsRef<[C]>, C: AsRef<str>>(rows: &[R]) -> String {
 }
 
 /// A description may hold anything, a terminal's escape sequences too.
-fn printable(text: String) -> String {
+pub(super) fn printable(text: String) -> String {
     if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text }
 }
 

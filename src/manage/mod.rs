@@ -2,17 +2,19 @@
 //!
 //! A verb gets its input, asks its questions, calls the kind through [`crate::store::manage::Manage`] and shows metadata.
 //! What a kind does with a call is the kind's. The verbs that change a store are in `change.rs`,
-//! those that look into one in `look.rs`, those that carry many secrets in `parcel.rs`; values come in through
-//! `input.rs` and, typed, `prompt.rs`.
+//! those that look into one in `look.rs`, those that carry many secrets in `parcel.rs` and, from store to store,
+//! `copy.rs`; values come in through `input.rs` and, typed, `prompt.rs`.
 
 mod change;
 pub(crate) mod cli;
+mod copy;
 mod input;
 mod look;
 mod parcel;
 mod prompt;
 
 use crate::environ::Environ;
+use crate::failure::Failure;
 use crate::net;
 use crate::reference::{Address, Body, parse_angle};
 use crate::secret::Secret;
@@ -20,12 +22,20 @@ use crate::store::manage::attributes::{Form, Row, Said};
 use crate::store::manage::{Attribute, Attributes, Format, Manage, Managing, Outcomes};
 pub(crate) use crate::store::manage::{ManageError, Verb};
 use crate::store::{self, Context, Kind, Settings, StoreError};
+pub(crate) use copy::{Side, Transfer};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+/// What was typed behind `secret`.
+pub(crate) enum Task {
+    /// In one store.
+    Verb(Typed),
+    Copy(Transfer),
+}
 
 /// A verb with all that was typed for it; what it has no use for is empty.
 pub(crate) struct Typed {
@@ -304,6 +314,12 @@ pub(crate) fn run(typed: Typed, session: &Session<'_>, io: &mut Io<'_>) -> Resul
     }
 }
 
+/// What failed, with the store that it failed in.
+pub(crate) fn copy(transfer: &Transfer, from: &Side<'_>, to: &Side<'_>) -> Result<(), Vec<Failure>> {
+    let io = Io::standard().map_err(|error| vec![Failure::new(error.code(), "", error)]);
+    copy::copy(transfer, from, to, &mut io?)
+}
+
 #[cfg(test)]
 #[cfg(feature = "local")]
 #[allow(clippy::disallowed_methods, reason = "the tests compare values")]
@@ -358,7 +374,7 @@ mod tests {
             let arguments = arguments.iter().map(|argument| argument.replace("DIR", &directory));
             let matches = cli::define(clap::Command::new("secret"))
                 .try_get_matches_from([String::from("secret")].into_iter().chain(arguments));
-            let typed = cli::typed(&matches.map_err(|error| error.to_string())?).unwrap();
+            let Some(Task::Verb(typed)) = cli::typed(&matches.map_err(|error| error.to_string())?) else { panic!() };
             let mut output = Vec::new();
             let mut io = Io {
                 input: Box::new(input),
@@ -654,7 +670,8 @@ mod tests {
             terminal: Box::new(&mut person),
         };
         let matches = cli::define(clap::Command::new("secret")).get_matches_from(["secret", "get", "n"]);
-        let error = run(cli::typed(&matches).unwrap(), &session(&fixture), &mut io).unwrap_err();
+        let Some(Task::Verb(typed)) = cli::typed(&matches) else { panic!() };
+        let error = run(typed, &session(&fixture), &mut io).unwrap_err();
         assert!(matches!(&error, ManageError::Io { why, .. } if why.kind() == io::ErrorKind::BrokenPipe), "{error}");
     }
 }

@@ -71,6 +71,13 @@ pub(crate) struct Managing {
     pub(crate) formats: &'static [Format],
 }
 
+impl Managing {
+    /// The options that it knows with a verb; none where it lacks the verb.
+    pub(crate) fn known(&self, verb: Verb) -> &'static [Attribute] {
+        self.verbs.iter().find(|(known, _)| *known == verb).map_or(&[], |(_, options)| options)
+    }
+}
+
 /// Opened anew for each question, with a deadline of its own: whoever is asked for a value meanwhile may take longer
 /// than any.
 pub(crate) type OpenToManage = for<'a> fn(&'a Settings, &'a Context<'a>) -> Result<Box<dyn Manage + 'a>, StoreError>;
@@ -86,6 +93,9 @@ pub(crate) fn done<'a, T: 'a>(result: Result<T, ManageError>) -> Doing<'a, T> {
 /// What became of each of several items, by the name it was given. A kind whose system does all or nothing gives
 /// one error for the whole and none here.
 pub(crate) type Outcomes = Vec<(String, Result<(), ManageError>)>;
+
+/// What a question about several secrets found out about one.
+pub(crate) type Each<T> = Result<T, ManageError>;
 
 /// An `address` has no store in it; its version is `@N` or `--revision N`, for `value`, `show` and `remove`.
 /// `given` has only what the kind says it knows with the verb.
@@ -129,6 +139,33 @@ pub(crate) trait Manage {
 
     fn value<'a>(&'a self, _address: &'a Address, _given: &'a Attributes) -> Doing<'a, Content> {
         no_verb(Verb::Get)
+    }
+
+    /// As many calls of `value`, where the kind has nothing better; in the order of the addresses.
+    fn values<'a>(&'a self, addresses: &'a [Address], given: &'a Attributes) -> Doing<'a, Vec<Each<Content>>> {
+        Box::pin(async move {
+            let mut values = Vec::with_capacity(addresses.len());
+            for address in addresses {
+                values.push(self.value(address, given).await);
+            }
+            Ok(values)
+        })
+    }
+
+    /// As many calls of `exists`, where the kind has nothing better; in the order of the items.
+    fn meets<'a>(&'a self, items: &'a [&'a Item]) -> Doing<'a, Vec<Each<bool>>> {
+        Box::pin(async move {
+            let mut met = Vec::with_capacity(items.len());
+            for item in items {
+                met.push(self.exists(&item.address, &item.given).await);
+            }
+            Ok(met)
+        })
+    }
+
+    /// What can be said against a value that is to be added, without asking anybody.
+    fn fits(&self, _address: &Address, _content: &Content, _given: &Attributes) -> Result<(), ManageError> {
+        Ok(())
     }
 
     /// Sorted by place and name.

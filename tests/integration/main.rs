@@ -14,6 +14,8 @@ mod apolo;
 mod certificates;
 mod cloudify;
 mod conformance;
+#[cfg(feature = "local")]
+mod copy;
 mod environment;
 mod faults;
 mod files;

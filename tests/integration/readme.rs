@@ -76,7 +76,7 @@ fn the_tour_does_what_it_shows() {
 #[test]
 fn every_option_of_the_readme_exists() {
     let world = World::new();
-    let verbs = ["init", "add", "rm", "update", "import", "export"].map(|verb| format!("secret {verb}"));
+    let verbs = ["init", "add", "rm", "update", "import", "export", "copy"].map(|verb| format!("secret {verb}"));
     let help: Vec<String> = ["", "check", "doctor"]
         .into_iter()
         .chain(verbs.iter().map(String::as_str))

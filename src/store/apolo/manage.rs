@@ -42,6 +42,11 @@ impl Manage for Apolo {
         agrees(address, given)
     }
 
+    fn fits(&self, address: &Address, content: &Content, _: &Attributes) -> Result<(), ManageError> {
+        let name = Name::parse(&address.path).map_err(ManageError::Usage)?;
+        body(&name, whole(address, content)?).map(drop)
+    }
+
     fn add<'a>(
         &'a self,
         address: &'a Address,
@@ -50,17 +55,12 @@ impl Manage for Apolo {
         given: &'a Attributes,
     ) -> Doing<'a, Metadata> {
         Box::pin(async move {
-            let Content::Bytes(value) = content else {
-                return Err(ManageError::Usage(format!(
-                    "`{}`: a secret of Apolo has one value and no fields; a JSON object may be that value",
-                    address.path
-                )));
-            };
+            let value = whole(address, &content)?;
             let (known, name) = self.meant(address, given).await?;
             let Some((service, _)) = known.place(&name)? else { return Err(self.absent(&name)) };
             let client = &service.client;
             // The same again is as good as once: it replaces.
-            let request = net::Request::new(Method::POST, service.path.clone()).json(body(&name, &value)?);
+            let request = net::Request::new(Method::POST, service.path.clone()).json(body(&name, value)?);
             let reply = client.send(&self.with_login(request.repeatable())).await?;
             match reply.status {
                 StatusCode::CREATED => {
@@ -228,6 +228,16 @@ fn metadata(entry: &Object<'_>, cluster: Option<&str>) -> Option<Metadata> {
         name: key,
         ..Metadata::default()
     })
+}
+
+fn whole<'c>(address: &Address, content: &'c Content) -> Result<&'c Secret, ManageError> {
+    match content {
+        Content::Bytes(value) => Ok(value),
+        Content::Fields(_) => Err(ManageError::Usage(format!(
+            "`{}`: a secret of Apolo has one value and no fields; a JSON object may be that value",
+            address.path
+        ))),
+    }
 }
 
 /// What adds a secret, in buffers that need not grow.

@@ -78,6 +78,13 @@ impl Manage for Manager {
         check_given(verb, given)
     }
 
+    fn fits(&self, address: &Address, content: &Content, given: &Attributes) -> Result<(), ManageError> {
+        let key = key(address)?;
+        let text = text(key, content)?;
+        typed(key, text, given.text(Attribute::Schema))?;
+        if text.is_empty() && given.text(Attribute::Provider).is_none() { Err(empty(key)) } else { Ok(()) }
+    }
+
     fn add<'a>(
         &'a self,
         address: &'a Address,

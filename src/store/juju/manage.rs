@@ -58,6 +58,10 @@ impl Manage for Juju {
         given.text(Attribute::NewName).map_or(Ok(()), |name| new_name(name).map(drop))
     }
 
+    fn fits(&self, _: &Address, content: &Content, _: &Attributes) -> Result<(), ManageError> {
+        check_fields(&keyed(content.share())?)
+    }
+
     /// A charm's secret of the same name is none of the model's.
     fn exists<'a>(&'a self, address: &'a Address, _: &'a Attributes) -> Doing<'a, bool> {
         Box::pin(async {

@@ -12,8 +12,8 @@ use crate::reference::Address;
 use crate::secret::Secret;
 use crate::store::manage::attributes::Said;
 use crate::store::manage::{
-    Attribute, Attributes, Content, Doing, Existing, Format, Item, Made, Manage, ManageError, Metadata, NewContent,
-    Outcomes, Parcel, Verb, done,
+    Attribute, Attributes, Content, Doing, Each, Existing, Format, Item, Made, Manage, ManageError, Metadata,
+    NewContent, Outcomes, Parcel, Verb, done,
 };
 use crate::store::{Settings, StoreError};
 use serde_json::json;
@@ -444,11 +444,19 @@ impl Manage for Secrets<'_> {
     }
 
     fn value<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, Content> {
-        done(self.key(address, given).and_then(|key| {
-            self.read(|document, store| {
-                let (key, _) = visible(document, &key).ok_or_else(|| not_found(&key, store))?;
-                value(document, &key, address.version.as_deref(), store).map(Content::share)
-            })
+        done(self.read(|document, store| self.value_in(document, address, given, store)))
+    }
+
+    fn values<'a>(&'a self, addresses: &'a [Address], given: &'a Attributes) -> Doing<'a, Vec<Each<Content>>> {
+        done(self.read(|document, store| {
+            Ok(addresses.iter().map(|address| self.value_in(document, address, given, store)).collect())
+        }))
+    }
+
+    fn meets<'a>(&'a self, items: &'a [&'a Item]) -> Doing<'a, Vec<Each<bool>>> {
+        done(self.read(|document, _| {
+            let keys = items.iter().map(|item| self.key(&item.address, &item.given));
+            Ok(keys.map(|key| Ok(document.secrets.get(&key?.to_string()).is_some())).collect())
         }))
     }
 
@@ -641,6 +649,18 @@ impl Manage for Secrets<'_> {
 }
 
 impl Secrets<'_> {
+    fn value_in(
+        &self,
+        document: &Document,
+        address: &Address,
+        given: &Attributes,
+        store: &str,
+    ) -> Result<Content, ManageError> {
+        let key = self.key(address, given)?;
+        let (key, _) = visible(document, &key).ok_or_else(|| not_found(&key, store))?;
+        value(document, &key, address.version.as_deref(), store).map(Content::share)
+    }
+
     /// All of them or none.
     fn put(&self, items: Vec<Item>, existing: Existing) -> Result<Vec<Metadata>, ManageError> {
         self.write(|document, store| {

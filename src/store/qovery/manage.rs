@@ -93,6 +93,10 @@ impl Manage for Account {
         if verb == Verb::Add { check_new_key(key) } else { Ok(()) }
     }
 
+    fn fits(&self, address: &Address, content: &Content, _: &Attributes) -> Result<(), ManageError> {
+        text(key(address)?, content).map(drop)
+    }
+
     /// In the place itself: what is wider can be given another value there.
     fn exists<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, bool> {
         Box::pin(async move {

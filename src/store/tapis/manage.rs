@@ -60,6 +60,11 @@ impl Manage for Tapis {
         scope(given).map(drop)
     }
 
+    fn fits(&self, address: &Address, content: &Content, _: &Attributes) -> Result<(), ManageError> {
+        let (_, name) = parts(&address.path);
+        text(name, &whole(name, content.share())?).map(drop)
+    }
+
     fn exists<'a>(&'a self, address: &'a Address, _: &'a Attributes) -> Doing<'a, bool> {
         Box::pin(async move {
             let name = self.name(address).await?;
