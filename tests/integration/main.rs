@@ -46,6 +46,8 @@ mod recorded;
 mod references;
 mod remote;
 #[cfg(feature = "local")]
+mod scenarios;
+#[cfg(feature = "local")]
 mod secret;
 mod server;
 mod spec;
