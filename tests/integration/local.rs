@@ -490,7 +490,11 @@ fn a_writer_killed_at_any_moment_leaves_the_old_store_or_the_new_one() {
     world.add("last", "1");
     let directory = world.path(STORE).parent().unwrap().to_owned();
     let left: BTreeSet<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["secrets.age", "secrets.age.lock"].map(Into::into).into(), "a later writer cleans up");
+    assert_eq!(
+        left,
+        ["secrets.age", "secrets.age.audit", "secrets.age.lock"].map(Into::into).into(),
+        "a later writer cleans up"
+    );
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 #[cfg(feature = "local")]
+mod audit;
+#[cfg(feature = "local")]
 mod canary;
 #[path = "../doubles/mod.rs"]
 #[allow(dead_code, reason = "it is shared with the system tests and the library's")]

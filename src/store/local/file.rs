@@ -28,6 +28,8 @@ pub(super) struct Writer<'a> {
     pub(super) recipients: Option<&'a [String]>,
     /// Of waiting for another writer.
     pub(super) deadline: Instant,
+    /// Called once the new file is complete, before it takes the store's place: the last that may stop it.
+    pub(super) commit: &'a dyn Fn() -> Result<(), StoreError>,
 }
 
 /// A store's file, still sealed, and how many bytes it has.
@@ -207,11 +209,13 @@ impl Writer<'_> {
     fn write(&self, path: &Path, document: &mut Document) -> Result<(), StoreError> {
         let sealed = self.seal(document)?;
         let new = beside(path, ".new");
-        let replaced = replace(path, &new, &sealed);
+        let written = write_beside(path, &new, &sealed).map_err(self.unwritable("written"));
+        let committed = written.and_then(|()| (self.commit)());
+        let replaced = committed.and_then(|()| replace(path, &new).map_err(self.unwritable("written")));
         if replaced.is_err() {
             let _ = fs::remove_file(&new);
         }
-        replaced.map_err(self.unwritable("written"))
+        replaced
     }
 
     /// Encrypts to the writer's own keys, so that nobody locks himself out, and to those of the
@@ -266,9 +270,8 @@ impl Writer<'_> {
     }
 }
 
-/// `path` has all of the bytes or stays as it was. The lock is held, so what is at `new` is left
-/// from a crash.
-fn replace(path: &Path, new: &Path, sealed: &[u8]) -> io::Result<()> {
+/// The lock is held, so what is at `new` is left from a crash.
+fn write_beside(path: &Path, new: &Path, sealed: &[u8]) -> io::Result<()> {
     match fs::remove_file(new) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -278,7 +281,11 @@ fn replace(path: &Path, new: &Path, sealed: &[u8]) -> io::Result<()> {
         give(&file, &store)?;
     }
     file.write_all(sealed)?;
-    file.sync_all()?;
+    file.sync_all()
+}
+
+/// `path` has all that is in `new`, or stays as it was.
+fn replace(path: &Path, new: &Path) -> io::Result<()> {
     fs::rename(new, path)?;
     // The rename itself is safe only with its directory.
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
@@ -287,14 +294,14 @@ fn replace(path: &Path, new: &Path, sealed: &[u8]) -> io::Result<()> {
 
 /// Root may write a user's store, and the user must be able to go on with it. Anybody else who would
 /// take the file from its owner fails here.
-fn give(file: &File, store: &Metadata) -> io::Result<()> {
+pub(super) fn give(file: &File, store: &Metadata) -> io::Result<()> {
     if file.metadata()?.uid() == store.uid() {
         return Ok(());
     }
     fchown(file, Some(store.uid()), Some(store.gid()))
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name: OsString = path.file_name().unwrap_or(OsStr::new("secrets.age")).to_owned();
     name.push(suffix);
     path.with_file_name(name)

@@ -3,6 +3,7 @@
 //! Looking finds the narrowest secret that is visible from the scope that was said, as a launch does; changing
 //! needs the one of exactly that scope. A change is all or nothing.
 
+use super::audit::{ALLOWED, Log, about};
 use super::file::{self, Writer};
 use super::format::{Details, Document, Entry, KEPT, Origin, Revision};
 use super::key::{BUILT_IN, Home, Key};
@@ -40,18 +41,40 @@ impl Secrets<'_> {
         look(&document, &called(&path))
     }
 
-    fn write<T>(&self, change: impl FnOnce(&mut Document, &str) -> Result<T, ManageError>) -> Result<T, ManageError> {
+    /// The line of a change is in the audit log before the change is in the store: none is ever done without one. A
+    /// crash between the two leaves a line of a change that was not made; one that fails there leaves a second line,
+    /// which says so.
+    fn write<T>(
+        &self,
+        verb: Verb,
+        keys: &[String],
+        change: impl FnOnce(&mut Document, &str) -> Result<T, ManageError>,
+    ) -> Result<T, ManageError> {
         let path = path(self.settings, self.environ)?;
         // Before the identity, as its absence is the better reason.
         file::open(&path)?;
         let identities = identity::find(self.settings, self.environ)?;
+        let log = Log::open(&path, None)?;
         let writer = Writer {
             path: &path,
             identities: &identities,
             recipients: self.settings.list("recipients"),
             deadline: Instant::now() + PATIENCE,
+            commit: &|| log.record(verb.name(), keys, ALLOWED).and_then(|()| log.sync()),
         };
-        writer.update(|document| change(document, &called(&path)))
+        writer.update(|document| change(document, &called(&path))).inspect_err(|error| {
+            let _ = log.record(verb.name(), keys, error.code().as_str());
+        })
+    }
+
+    /// Values leave only with their line in the audit log.
+    fn given_out<T>(&self, verb: Verb, keys: &[String], found: Result<T, ManageError>) -> Result<T, ManageError> {
+        let outcome = found.as_ref().map_or_else(|error| error.code().as_str(), |_| ALLOWED);
+        let path = path(self.settings, self.environ)?;
+        let recorded = Log::open(&path, None).and_then(|log| log.record(verb.name(), keys, outcome));
+        let found = found?;
+        recorded?;
+        Ok(found)
     }
 
     fn home(&self, given: &Attributes) -> Result<Home, ManageError> {
@@ -67,12 +90,13 @@ impl Secrets<'_> {
     /// A change of the secret of exactly this scope.
     fn change<T>(
         &self,
+        verb: Verb,
         address: &Address,
         given: &Attributes,
         change: impl FnOnce(&mut Document, &Key) -> Result<T, ManageError>,
     ) -> Result<T, ManageError> {
         let key = self.key(address, given)?;
-        self.write(|document, store| {
+        self.write(verb, &[key.to_string()], |document, store| {
             let entry = document.secrets.get(&key.to_string()).ok_or_else(|| not_found(&key, store))?;
             if entry.details.built_in {
                 return Err(denied(&key, "is built in, and nobody changes it"));
@@ -98,6 +122,7 @@ impl Secrets<'_> {
     /// Makes what hangs on a secret of a wider scope.
     fn hang(
         &self,
+        verb: Verb,
         address: &Address,
         given: &Attributes,
         name: &str,
@@ -110,7 +135,7 @@ impl Secrets<'_> {
         }
         super::check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
         let new = Key { name: name.to_owned(), ..key.clone() };
-        self.write(|document, store| {
+        self.write(verb, &[new.to_string()], |document, store| {
             // Its own scope is the first.
             let mut wider = key.visible().skip(1).map(|key| key.to_string());
             let Some(origin) = wider.find(|key| document.secrets.get(key).is_some()) else {
@@ -412,6 +437,7 @@ impl Manage for Secrets<'_> {
             identities: &identities,
             recipients: Some(&recipients),
             deadline: Instant::now() + PATIENCE,
+            commit: &|| Log::open(&path, None)?.record(Verb::Init.name(), &[], ALLOWED),
         };
         writer.create()?;
         let public_keys = identities.recipients().map(|recipient| recipient.to_string()).collect();
@@ -440,7 +466,7 @@ impl Manage for Secrets<'_> {
         given: &'a Attributes,
     ) -> Doing<'a, Metadata> {
         let item = Item { address: address.clone(), content, given: Attributes::default().or(given) };
-        done(self.put(vec![item], existing).map(|mut made| made.swap_remove(0)))
+        done(self.put(Verb::Add, vec![item], existing).map(|mut made| made.swap_remove(0)))
     }
 
     fn value<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, Content> {
@@ -498,7 +524,7 @@ impl Manage for Secrets<'_> {
         content: Option<NewContent>,
         given: &'a Attributes,
     ) -> Doing<'a, Metadata> {
-        done(self.change(address, given, |document, key| {
+        done(self.change(Verb::Update, address, given, |document, key| {
             let text = key.to_string();
             if let Some(name) = given.text(Attribute::NewName) {
                 super::check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
@@ -547,7 +573,9 @@ impl Manage for Secrets<'_> {
     fn remove<'a>(&'a self, addresses: &'a [Address], given: &'a Attributes) -> Doing<'a, Outcomes> {
         let keys = addresses.iter().map(|address| self.key(address, given)).collect::<Result<Vec<_>, _>>();
         done(keys.and_then(|keys| {
-            self.write(|document, store| {
+            let all = keys.iter().zip(addresses);
+            let all: Vec<String> = all.map(|(key, address)| about(key, address.version.as_deref())).collect();
+            self.write(Verb::Remove, &all, |document, store| {
                 // First, since one may go with another; and nothing is written where one is missing.
                 for key in &keys {
                     let entry = document.secrets.get(&key.to_string()).ok_or_else(|| not_found(key, store))?;
@@ -564,16 +592,16 @@ impl Manage for Secrets<'_> {
     }
 
     fn alias<'a>(&'a self, address: &'a Address, name: &'a str, given: &'a Attributes) -> Doing<'a, Metadata> {
-        done(self.hang(address, given, name, |of| (None, Origin::Alias(of))))
+        done(self.hang(Verb::Alias, address, given, name, |of| (None, Origin::Alias(of))))
     }
 
     fn overlay<'a>(&'a self, address: &'a Address, content: Content, given: &'a Attributes) -> Doing<'a, Metadata> {
         let name = self.key(address, given).map(|key| key.name);
-        done(name.and_then(|name| self.hang(address, given, &name, |of| (Some(content), Origin::Override(of)))))
+        done(name.and_then(|name| self.hang(Verb::Override, address, given, &name, |of| (Some(content), Origin::Override(of)))))
     }
 
     fn grant<'a>(&'a self, address: &'a Address, to: &'a [String], given: &'a Attributes) -> Doing<'a, Outcomes> {
-        done(self.granted(address, to, given, |grants, to| {
+        done(self.granted(Verb::Grant, address, to, given, |grants, to| {
             grants.extend(to.iter().cloned());
             grants.sort();
             grants.dedup();
@@ -581,7 +609,7 @@ impl Manage for Secrets<'_> {
     }
 
     fn revoke<'a>(&'a self, address: &'a Address, from: &'a [String], given: &'a Attributes) -> Doing<'a, Outcomes> {
-        done(self.granted(address, from, given, |grants, from| grants.retain(|app| !from.contains(app))))
+        done(self.granted(Verb::Revoke, address, from, given, |grants, from| grants.retain(|app| !from.contains(app))))
     }
 
     fn import<'a>(&'a self, parcel: Parcel, existing: Existing, given: &'a Attributes) -> Doing<'a, Outcomes> {
@@ -589,7 +617,7 @@ impl Manage for Secrets<'_> {
         let names: Vec<String> = items.iter().map(|item| item.address.path.to_string()).collect();
         let checked = items.iter().try_for_each(|item| self.check(Verb::Add, &item.address, &item.given));
         let _ = given;
-        let put = checked.and_then(|()| self.put(items, existing));
+        let put = checked.and_then(|()| self.put(Verb::Import, items, existing));
         done(put.map(|_| names.into_iter().map(|name| (name, Ok(()))).collect()))
     }
 
@@ -608,8 +636,9 @@ impl Manage for Secrets<'_> {
                     return Err(not_found(missing, store));
                 }
                 let wanted = keys.iter().filter(|key| named.is_empty() || named.contains(key));
-                let found = wanted.filter_map(|key| visible(document, key));
-                let items = found.map(|(key, entry)| {
+                let found: Vec<(Key, &Entry)> = wanted.filter_map(|key| visible(document, key)).collect();
+                let all: Vec<String> = found.iter().map(|(key, _)| key.to_string()).collect();
+                let items = found.into_iter().map(|(key, entry)| {
                     let content = value(document, &key, None, store)?.share();
                     let mut given = Attributes::default();
                     if !entry.details.description.is_empty() {
@@ -622,7 +651,7 @@ impl Manage for Secrets<'_> {
                     let address = Address { store: None, path: key.name.as_str().into(), version: None };
                     Ok(Item { address, content, given })
                 });
-                items.collect::<Result<_, ManageError>>().map(Parcel::Items)
+                self.given_out(Verb::Export, &all, items.collect()).map(Parcel::Items)
             })
         }))
     }
@@ -634,8 +663,13 @@ impl Manage for Secrets<'_> {
             [] => self.read(|document, _| Ok(document.recipients.clone()))?,
             named => named.to_vec(),
         };
-        let writer =
-            Writer { path: &path, identities: &identities, recipients: Some(&recipients), deadline: Instant::now() };
+        let writer = Writer {
+            path: &path,
+            identities: &identities,
+            recipients: Some(&recipients),
+            deadline: Instant::now(),
+            commit: &|| Ok(()),
+        };
         Ok(Secret::from(writer.encrypt(text)?))
     }
 
@@ -656,27 +690,29 @@ impl Secrets<'_> {
         given: &Attributes,
         store: &str,
     ) -> Result<Content, ManageError> {
+        let version = address.version.as_deref();
         let key = self.key(address, given)?;
-        let (key, _) = visible(document, &key).ok_or_else(|| not_found(&key, store))?;
-        value(document, &key, address.version.as_deref(), store).map(Content::share)
+        let key = visible(document, &key).map_or(key, |(key, _)| key);
+        let found = value(document, &key, version, store).map(Content::share);
+        self.given_out(Verb::Get, &[about(&key, version)], found)
     }
 
     /// All of them or none.
-    fn put(&self, items: Vec<Item>, existing: Existing) -> Result<Vec<Metadata>, ManageError> {
-        self.write(|document, store| {
-            let mut made = Vec::with_capacity(items.len());
-            for Item { address, content, given } in items {
-                let key = self.key(&address, &given)?;
+    fn put(&self, verb: Verb, items: Vec<Item>, existing: Existing) -> Result<Vec<Metadata>, ManageError> {
+        let made = items.iter().map(|item| self.key(&item.address, &item.given));
+        let made = made.collect::<Result<Vec<Key>, ManageError>>()?;
+        let all: Vec<String> = made.iter().map(Key::to_string).collect();
+        self.write(verb, &all, |document, store| {
+            for (key, Item { content, given, .. }) in made.iter().zip(items) {
                 let text = key.to_string();
                 if let Some(old) = document.secrets.get(&text).filter(|_| existing == Existing::Replace) {
                     if old.details.built_in {
-                        return Err(denied(&key, "is built in, and nobody replaces it"));
+                        return Err(denied(key, "is built in, and nobody replaces it"));
                     }
                     // What hangs on it goes on to hang on the new one.
                     document.secrets.remove(&text);
                 }
-                insert(document, &key, Some(content), None, &given, store)?;
-                made.push(key);
+                insert(document, key, Some(content), None, &given, store)?;
             }
             let metadata = made.iter().filter_map(|key| {
                 document.secrets.get(&key.to_string()).map(|entry| self.metadata(document, key, entry))
@@ -687,6 +723,7 @@ impl Secrets<'_> {
 
     fn granted(
         &self,
+        verb: Verb,
         address: &Address,
         applications: &[String],
         given: &Attributes,
@@ -695,7 +732,7 @@ impl Secrets<'_> {
         if applications.is_empty() {
             return Err(ManageError::Usage("name the applications: a local store grants to applications".into()));
         }
-        self.change(address, given, |document, key| {
+        self.change(verb, address, given, |document, key| {
             if let Some(entry) = document.secrets.get_mut(&key.to_string()) {
                 change(&mut entry.details.grants, applications);
             }

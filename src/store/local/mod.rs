@@ -6,9 +6,10 @@
 //! grants and all else are attributes of an entry: some have a rule here, the rest is kept and shown.
 //!
 //! This file is the kind, its references and what a launch asks of it. The document is `format.rs`,
-//! the file `file.rs`, its keys `identity.rs`; what `inject secret` does with it is `manage.rs`. A
-//! launch writes one thing only, a random password that does not exist yet.
+//! the file `file.rs`, its keys `identity.rs`; what `inject secret` does with it is `manage.rs`, and `audit.rs` the log
+//! of that. A launch writes a random password that does not exist yet, and the log where `audit_reads` says so.
 
+mod audit;
 mod file;
 mod format;
 #[cfg(any(test, fuzzing))]
@@ -22,8 +23,10 @@ mod time;
 use super::manage::{Attribute, Attributes, Content, Format, Managing, Verb};
 use super::{Caps, Context, Form, Kind, Pending, Request, Settings, StoreError};
 use crate::environ::Environ;
+use crate::failure::Code;
 use crate::reference::Address;
 use crate::template::Value;
+use audit::{ALLOWED, Log};
 use file::Writer;
 use format::{Details, Entry, Found, Link};
 use identity::Identities;
@@ -31,7 +34,7 @@ use key::{Home, Key};
 pub(crate) use identity::{Origin, Source, source as identity_source};
 pub(crate) use manage::Secrets;
 pub(crate) use random::password;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -49,6 +52,7 @@ pub(crate) static KIND: Kind = Kind {
         ("cluster", Form::Text),
         ("org", Form::Text),
         ("project", Form::Text),
+        ("audit_reads", Form::Flag),
     ],
     credential_variables: &["INJECT_IDENTITY"],
     without_settings: |_| true,
@@ -105,6 +109,8 @@ struct Store {
     home: Home,
     /// Who the secrets are for.
     application: Option<String>,
+    /// What is read leaves a line in the audit log.
+    audit_reads: bool,
     deadline: Instant,
 }
 
@@ -123,6 +129,7 @@ impl Store {
             owner: settings.text("owner").map(str::to_owned),
             home,
             application: context.application.map(str::to_owned),
+            audit_reads: settings.flag("audit_reads"),
             deadline: context.deadline,
         })
     }
@@ -157,6 +164,10 @@ impl Store {
 
         let picked = format::pick(&self.json, &names(&secrets), &names(&random), older);
         let (found, kept) = picked.map_err(|found| file::fault(&self.path, found))?;
+        let read = self.audit_reads.then(|| {
+            let found = names(&secrets).into_iter().zip(&found).filter_map(|(name, found)| found.as_ref().map(|_| name));
+            read(requests, &keys, &found.collect())
+        });
         let dealt = deal(&secrets, found);
         let mut admit = |(index, found): (usize, Found)| {
             let admitted = self.admit(found, &requests[index].address, false).transpose();
@@ -173,7 +184,23 @@ impl Store {
         for (index, answer) in answers {
             requests[index].answer = Some(answer);
         }
+        if let Some(read) = read {
+            self.record(&read, requests);
+        }
         Ok(())
+    }
+
+    /// An unwritable log stops no launch.
+    fn record(&self, read: &[String], requests: &[Request]) {
+        let Ok(log) = Log::open(&self.path, self.application.as_deref()) else { return };
+        for (key, request) in read.iter().zip(requests) {
+            let outcome = match &request.answer {
+                Some(Ok(_)) => ALLOWED,
+                Some(Err(error)) => error.code().as_str(),
+                None => Code::NotFound.as_str(),
+            };
+            let _ = log.record("read", std::slice::from_ref(key), outcome);
+        }
     }
 
     /// What each request may be answered with, at most [`DEPTHS`], the widest scope first. Empty where no key is more than a name, as
@@ -253,8 +280,10 @@ impl Store {
             identities: &self.identities,
             recipients: self.recipients.as_deref(),
             deadline: self.deadline,
+            commit: &|| Ok(()),
         };
-        writer.update(|document| {
+        let mut made = Vec::new();
+        let kept = writer.update(|document| -> Result<_, StoreError> {
             let mut kept = Vec::with_capacity(wanted.len());
             for &(key, length) in wanted {
                 if document.random.get(key).is_none() {
@@ -263,12 +292,18 @@ impl Store {
                         Details { created: now.clone(), updated: now, creator: login(), ..Details::default() };
                     let content = Some(Content::Bytes(password(length)?));
                     document.random.put(key, Entry { content, details });
+                    made.push(key.to_owned());
                 }
                 let content = document.random.get(key).and_then(|entry| entry.content.as_ref());
                 kept.push(content.map(|content| Found { content: Some(content.share()), link: None }));
             }
             Ok(kept)
-        })
+        })?;
+        if !made.is_empty() {
+            // This is a launch, which no log stops.
+            let _ = Log::open(&self.path, self.application.as_deref()).and_then(|log| log.record("random", &made, ALLOWED));
+        }
+        Ok(kept)
     }
 }
 
@@ -293,6 +328,17 @@ fn deal(wanted: &[(&str, usize)], found: format::Picked) -> impl Iterator<Item =
         let copies: Vec<Found> = group[1..].iter().map(|_| found.share()).collect();
         group.iter().map(|(_, index)| *index).zip(copies.into_iter().chain([found]))
     })
+}
+
+/// The key of each request as the audit log has it: of those it might be in, the narrowest that was found.
+fn read(requests: &[Request], keys: &[Vec<String>], found: &BTreeSet<&str>) -> Vec<String> {
+    let key = |(index, request): (usize, &Request)| {
+        let keys = keys.get(index).map_or(&[][..], Vec::as_slice);
+        let key = keys.iter().rev().find(|key| found.contains(key.as_str())).or(keys.last());
+        let (_, name) = split(&request.address.path);
+        audit::about(&key.map_or(name, String::as_str), request.address.version.as_deref())
+    };
+    requests.iter().enumerate().map(key).collect()
 }
 
 /// How many scopes a secret may be visible from: numbers of scoped requests are this times the request's, and how
@@ -674,11 +720,32 @@ mod tests {
         let mut left: Vec<_> =
             fs::read_dir(&fixture.directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["identity", "secrets.age", "secrets.age.lock"]);
+        assert_eq!(left, ["identity", "secrets.age", "secrets.age.audit", "secrets.age.lock"]);
         for name in left {
             let mode = fs::metadata(fixture.directory.join(&name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o7777, 0o600, "{name:?}");
         }
+    }
+
+    #[test]
+    fn what_stops_a_write_at_last_sees_it_complete_and_leaves_the_store_as_it_was() {
+        let fixture = Fixture::with(&[("a", b"1")]);
+        let (path, identities) = (store_path(&fixture), identity::find(&fixture.settings, &fixture.environ).ok().unwrap());
+        let before = fs::read(&path).unwrap();
+        let commit = || {
+            assert!(fs::metadata(path.with_file_name("secrets.age.new")).unwrap().len() > 100);
+            assert_eq!(fs::read(&path).unwrap(), before);
+            Err(StoreError::Unavailable("no".into()))
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let writer = Writer { path: &path, identities: &identities, recipients: None, deadline, commit: &commit };
+        let written: Result<(), StoreError> = writer.update(|document| {
+            document.secrets.remove("a");
+            Ok(())
+        });
+        assert_eq!(written, Err(StoreError::Unavailable("no".into())));
+        assert_eq!(fs::read(&path).unwrap(), before);
+        assert!(!path.with_file_name("secrets.age.new").exists());
     }
 
     #[test]
