@@ -15,6 +15,8 @@ mod harness;
 mod apolo;
 mod certificates;
 mod cloudify;
+#[cfg(feature = "local")]
+mod concurrent;
 mod conformance;
 #[cfg(feature = "local")]
 mod copy;
