@@ -136,8 +136,18 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
             Split::Command(with_supervisor) => ends = Some(with_supervisor),
         }
     }
-    let files = inject::prepare(&plan, environ)?;
-    let resolved = resolve::resolve(&plan, environ)?;
+    let mut files = inject::prepare(&plan, environ)?;
+    let mut resolved = resolve::resolve(&plan, environ)?;
+    if !resolved.mounts.is_empty() {
+        // Files are made while no secret is in memory: what is known now is forgotten, and both begin again.
+        let mounts = std::mem::take(&mut resolved.mounts);
+        drop(resolved);
+        files.into_iter().for_each(inject::file::FileSet::discard);
+        sys::wipe_dead_stack();
+        plan.mount(&mounts)?;
+        files = inject::prepare(&plan, environ)?;
+        resolved = resolve::resolve(&plan, environ)?;
+    }
     let launch = inject::inject(&plan, resolved, files)?;
     sys::wipe_dead_stack();
     Err(launch::run(&launch, &plan.privileges, ends.as_ref(), hardened))

@@ -14,12 +14,15 @@ use crate::plan::{Plan, RequestPlan, StorePlan};
 use crate::reference::Absent;
 use crate::store::{Context, Pending, Request, Store, StoreError, at_once};
 use crate::template::{Source, Value};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What each request of the plan resolved to; None where the secret does not exist and no reference
 /// minds.
 pub(crate) struct Resolved {
     pub(crate) values: Vec<Option<Value>>,
+    /// Requests whose secret is to be a file as well, and where.
+    pub(crate) mounts: Vec<(usize, PathBuf)>,
 }
 
 enum Answer<T> {
@@ -34,9 +37,10 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
     let mut batches = batches::<Request>(plan);
     ask_all(plan, &mut batches, environ);
     let mut answers: Vec<Answer<Value>> = plan.requests.iter().map(|_| Answer::Absent).collect();
-    let mut failures = Vec::new();
+    let (mut failures, mut mounts) = (Vec::new(), Vec::new());
     for batch in batches {
         failures.extend(batch.failure());
+        mounts.extend(batch.mounts.into_iter().map(|(at, path)| (batch.numbers[at], path)));
         let outcome = batch.outcome;
         for (at, request) in batch.numbers.into_iter().zip(batch.wanted) {
             answers[at] = match request.answer {
@@ -57,7 +61,7 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
         Answer::Is(value) => Some(value),
         _ => None,
     };
-    Ok(Resolved { values: answers.into_iter().map(value).collect() })
+    Ok(Resolved { values: answers.into_iter().map(value).collect(), mounts })
 }
 
 /// What a store is asked about one request of the plan.
@@ -88,6 +92,8 @@ struct Batch<'a, W> {
     numbers: Vec<usize>,
     wanted: Vec<W>,
     outcome: Result<(), StoreError>,
+    /// By the place among what is wanted.
+    mounts: Vec<(usize, PathBuf)>,
 }
 
 impl<W: Wanted> Batch<'_, W> {
@@ -100,7 +106,11 @@ impl<W: Wanted> Batch<'_, W> {
     /// Opens the store and asks it; it is gone afterwards, with its connections.
     async fn ask(&mut self, context: &Context<'_>) {
         self.outcome = match (self.store.kind.open)(&self.store.settings, context) {
-            Ok(store) => W::ask(&*store, &mut self.wanted).await,
+            Ok(store) => {
+                let outcome = W::ask(&*store, &mut self.wanted).await;
+                self.mounts = store.mounts();
+                outcome
+            }
             Err(error) => Err(error),
         };
     }
@@ -117,7 +127,7 @@ fn batches<W: Wanted>(plan: &Plan) -> Vec<Batch<'_, W>> {
     plan.requests.iter().for_each(|request| asked[request.store] += 1);
     let batch = |(store, asked)| {
         let (numbers, wanted) = (Vec::with_capacity(asked), Vec::with_capacity(asked));
-        Batch { store, numbers, wanted, outcome: Ok(()) }
+        Batch { store, numbers, wanted, outcome: Ok(()), mounts: Vec::new() }
     };
     let mut batches: Vec<Batch<'_, W>> = plan.stores.iter().zip(asked).map(batch).collect();
     for (number, request) in plan.requests.iter().enumerate() {
@@ -233,7 +243,7 @@ mod tests {
             random: None,
             answer: None,
         };
-        let batch = |store| Batch { store, numbers: vec![0], wanted: vec![request()], outcome: Ok(()) };
+        let batch = |store| Batch { store, numbers: vec![0], wanted: vec![request()], outcome: Ok(()), mounts: Vec::new() };
         let mut batches: Vec<Batch<'_, Request>> = stores.iter().map(batch).collect();
         let environ = Environ::default();
         let context = Context::new(&environ, Instant::now() + Duration::from_secs(60), 0);

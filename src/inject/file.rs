@@ -110,6 +110,8 @@ fn try_namespace(targets: &[FileTarget], environ: &Environ) -> Result<Outlook, S
 pub(crate) struct FileSet {
     directory: PathBuf,
     files: Vec<(PathBuf, File)>,
+    /// Where they are not mounted.
+    private: Option<Private>,
 }
 
 /// Makes every file, empty, with its mode and owner, where the command will find it. Called in the
@@ -126,6 +128,13 @@ pub(crate) fn prepare(targets: &[FileTarget], environ: &Environ) -> Result<FileS
 }
 
 impl FileSet {
+    /// As if they had not been made: others can be, at the same paths. Mounted ones are covered by those that come.
+    pub(crate) fn discard(self) {
+        if let Some(private) = self.private {
+            private.remove();
+        }
+    }
+
     /// `$INJECT_FILES`.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
@@ -262,7 +271,11 @@ impl Root {
                 }
             }
         }
-        Ok(FileSet { directory, files })
+        let private = match self {
+            Self::Mounted { .. } => None,
+            Self::Private(private) => Some(private),
+        };
+        Ok(FileSet { directory, files, private })
     }
 
     fn place(&self, number: usize, target: &FileTarget, mode: Mode) -> nix::Result<File> {

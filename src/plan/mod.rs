@@ -9,6 +9,7 @@ mod command;
 mod entries;
 mod inherit;
 mod mode;
+mod mounts;
 mod privileges;
 mod scan;
 mod stores;
@@ -30,6 +31,7 @@ use crate::store::{Kind, Settings};
 use crate::template::{Part, Slot, Source, Template};
 use crate::users;
 use command::CommandError;
+use mounts::Mounting;
 use std::ffi::{CStr, CString, OsString};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -47,6 +49,7 @@ pub(crate) struct Plan {
     pub(crate) start: Start,
     pub(crate) supervision: Supervision,
     pub(crate) privileges: Privileges,
+    pub(crate) mounting: Mounting,
     /// The signal that the command gets when whoever started it ends.
     pub(crate) parent_death: Option<i32>,
     pub(crate) timeout: Duration,
@@ -340,6 +343,10 @@ impl<'a> Planner<'a> {
             start,
             supervision: self.options.supervision.clone(),
             privileges: self.privileges,
+            mounting: Mounting {
+                mode: self.options.file_mode.unwrap_or(0o400),
+                owner: self.options.file_owner.clone(),
+            },
             parent_death: self.options.parent_death,
             timeout: self.options.timeout,
             retries: self.options.retries,

@@ -28,6 +28,12 @@ pub(crate) trait Store {
     /// answer does not exist.
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a>;
 
+    /// Which of the requests that were just answered, by their place, are for secrets that a launch is to have as
+    /// files too, and at which path. Few kinds know such.
+    fn mounts(&self) -> Vec<(usize, PathBuf)> {
+        Vec::new()
+    }
+
     /// Says of each secret whether it is there and may be read, for `check --online`. As for
     /// [`Store::resolve`]: one that is left without an answer does not exist, and errors are those
     /// that a launch would meet.

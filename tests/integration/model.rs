@@ -2,6 +2,7 @@
 //! revisions, grants, namespaces, and secrets that come and go in files.
 
 use crate::conformance::cases;
+use crate::files::{By as _, eventually, methods};
 use crate::harness::{Inject, Outcome, World};
 use serde_json::{Map, Value, json};
 
@@ -96,6 +97,38 @@ fn the_narrowest_scope_that_a_launch_is_in_wins() {
     refused(&world, "rm z --yes --scope /shop/test", &["no secret `z`"]);
     done(&world, "rm z --yes --scope /shop/prod/api", "");
     assert_eq!(launched(&world, "--scope /shop/prod/api", "secret:z"), "prod");
+}
+
+#[test]
+fn a_secret_with_a_mount_path_is_a_file_there_in_a_launch_that_reads_it() {
+    for method in methods() {
+        let world = World::with_store();
+        let path = world.path("etc/key.pem").display().to_string();
+        world.file("etc/other", "").file("own.json", r#"{"files": {"a": "own"}}"#);
+        done(&world, &format!("add key --mount-path {path}"), "secret\0bytes");
+        done(&world, "add plain", "1");
+        let launch = |options: &[&str], script: &str| {
+            let words = [options, &["--", "sh", "-c", script]].concat();
+            world.inject(words).by(method).done().quiet().text().to_owned()
+        };
+        // Alone, through an entry of a map, beside other files, and twice.
+        let read = r#"printf '%s ' "$K"; cat "$K"; stat -L -c ' %a' "$K""#;
+        let expected = format!("{path} secret\0bytes 400\n");
+        assert_eq!(launch(&["-e", "K=$<secret:key>"], read), expected, "{method:?}");
+        world.file("map.json", r#"{"secret_map": {"K": "$<secret:key>", "P": "$<secret:plain>"}}"#);
+        assert_eq!(launch(&["-c", "map.json"], read), expected, "{method:?}");
+        let own = format!(r#"{read}; cat "$INJECT_FILES/a"; test "$K" = "$L""#);
+        let both = ["-c", "own.json", "-e", "K=$<secret:key>", "-e", "L=$<secret:key>"];
+        assert_eq!(launch(&both, &own), format!("{expected}own"), "{method:?}");
+        // As part of something it is the value, and the file is there too.
+        let part = launch(&["-e", "K=$<secret:key|base64>"], &format!(r#"printf '%s ' "$K"; cat '{path}'"#));
+        assert_eq!(part, "c2VjcmV0AGJ5dGVz secret\0bytes", "{method:?}");
+        // Nothing is left of it, and what does not read it has none.
+        let left = |path: &std::path::Path| std::fs::read(path).is_ok_and(|bytes| !bytes.is_empty());
+        eventually("the file is gone", || !left(&world.path("etc/key.pem")));
+        let none = launch(&["-e", "K=$<secret:plain>"], &format!(r#"cat '{path}' 2>/dev/null; printf %s "$K""#));
+        assert_eq!(none, "1", "{method:?}");
+    }
 }
 
 #[test]

@@ -140,6 +140,7 @@ impl Found {
             alias: link.alias.clone(),
             grants: link.grants.clone(),
             revision: link.revision,
+            mount_path: link.mount_path.clone(),
             older: link.older.iter().map(revision).collect(),
         };
         Self { content: self.content.as_ref().map(Content::share), link: self.link.as_deref().map(link).map(Box::new) }
@@ -152,6 +153,7 @@ pub(super) struct Link {
     pub(super) alias: Option<String>,
     pub(super) grants: Vec<String>,
     pub(super) revision: Option<u64>,
+    pub(super) mount_path: Option<String>,
     /// Only where a launch wants one.
     pub(super) older: Vec<Revision>,
 }
@@ -574,6 +576,7 @@ impl Detail for Rest {
             "alias" => link.alias = Some(map.next_value()?),
             "grants" => link.grants = map.next_value()?,
             "revision" => link.revision = Some(map.next_value()?),
+            "mount-path" => link.mount_path = Some(map.next_value()?),
             "older" if self.older => map.next_value_seed(Object(&mut Older { revisions: &mut link.older, faults }))?,
             _ => drop(map.next_value::<IgnoredAny>()?),
         }

@@ -34,6 +34,7 @@ use key::{Home, Key};
 pub(crate) use identity::{Origin, Source, source as identity_source};
 pub(crate) use manage::Secrets;
 pub(crate) use random::password;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -111,6 +112,8 @@ struct Store {
     application: Option<String>,
     /// What is read leaves a line in the audit log.
     audit_reads: bool,
+    /// Of what was answered last.
+    mounts: RefCell<Vec<(usize, PathBuf)>>,
     deadline: Instant,
 }
 
@@ -130,6 +133,7 @@ impl Store {
             home,
             application: context.application.map(str::to_owned),
             audit_reads: settings.flag("audit_reads"),
+            mounts: RefCell::default(),
             deadline: context.deadline,
         })
     }
@@ -169,11 +173,16 @@ impl Store {
             read(requests, &keys, &found.collect())
         });
         let dealt = deal(&secrets, found);
+        let mut mounts = Vec::new();
         let mut admit = |(index, found): (usize, Found)| {
-            let admitted = self.admit(found, &requests[index].address, false).transpose();
+            let address = &requests[index].address;
+            let path = mount_path(&found, address);
+            let admitted = self.admit(found, address, false).transpose();
+            mounts.extend(path.filter(|_| matches!(admitted, Some(Ok(_)))).map(|path| (index, path)));
             answers.extend(admitted.map(|answer| (index, answer)));
         };
         if keys.is_empty() { dealt.for_each(&mut admit) } else { narrowest(dealt).for_each(&mut admit) }
+        self.mounts.replace(mounts);
         let kept = if kept.iter().any(Option::is_none) { self.keep(&lengths) } else { Ok(kept) };
         match kept {
             Ok(kept) => answers.extend(deal(&random, kept).filter_map(|(index, found)| {
@@ -311,6 +320,17 @@ impl super::Store for Store {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
         super::ready(self.answer(requests))
     }
+
+    fn mounts(&self) -> Vec<(usize, PathBuf)> {
+        self.mounts.take()
+    }
+}
+
+/// Where a secret is to be a file: what it is now, as a whole.
+fn mount_path(found: &Found, address: &Address) -> Option<PathBuf> {
+    let path = found.link.as_ref()?.mount_path.as_ref()?;
+    let is_whole = address.version.is_none() && matches!(found.content, Some(Content::Bytes(_)));
+    is_whole.then(|| PathBuf::from(path))
 }
 
 /// Sorted names, without repetition.
