@@ -243,7 +243,8 @@ mod tests {
             random: None,
             answer: None,
         };
-        let batch = |store| Batch { store, numbers: vec![0], wanted: vec![request()], outcome: Ok(()), mounts: Vec::new() };
+        let batch =
+            |store| Batch { store, numbers: vec![0], wanted: vec![request()], outcome: Ok(()), mounts: Vec::new() };
         let mut batches: Vec<Batch<'_, Request>> = stores.iter().map(batch).collect();
         let environ = Environ::default();
         let context = Context::new(&environ, Instant::now() + Duration::from_secs(60), 0);

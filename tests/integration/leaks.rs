@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -247,12 +247,29 @@ fn before_exec_the_thread_that_looked_a_name_up_is_gone() {
 fn the_janitor_has_neither_values_nor_keys_in_memory_while_the_command_runs() {
     let sources = Sources::new();
     let targets = json!({ "files": sources.targets("f", |reference| json!(reference)) });
-    let inject = sources.inject(&targets, &WAIT).by(Method::Directory).env("INJECT_TEST_DUMPABLE", "1");
+    let (_child, directory) = assert_janitor_has_nothing(&sources, &targets);
+    assert_eq!(fs::read_to_string(directory.join("f0")).unwrap(), Canary::new(0).text());
+}
+
+#[test]
+fn the_janitor_of_a_file_that_a_store_asks_for_has_nothing_of_what_was_read_before() {
+    let sources = Sources::new();
+    let path = sources.world.path("etc/mounted").display().to_string();
+    sources.world.file("etc/other", "");
+    sources.world.secret(&["add", "mounted", "--mount-path", &path]).input("1").done().quiet();
+    let mut variables = sources.targets("V", |reference| json!(reference));
+    variables.insert("M".into(), json!("$<l:mounted>"));
+    assert_janitor_has_nothing(&sources, &json!({ "environment_variables": variables }));
+}
+
+/// In memory or environment. Gives the command, which runs, and its `$INJECT_FILES`.
+#[track_caller]
+fn assert_janitor_has_nothing(sources: &Sources, targets: &Value) -> (Running, PathBuf) {
+    let inject = sources.inject(targets, &WAIT).by(Method::Directory).env("INJECT_TEST_DUMPABLE", "1");
     // An orphan becomes ours, so that we may look into it where ptrace is for descendants only.
     set_child_subreaper(true).unwrap();
     let (child, directory) = waiting(&sources.world, inject);
     set_child_subreaper(false).unwrap();
-    assert_eq!(fs::read_to_string(directory.join("f0")).unwrap(), Canary::new(0).text());
     let janitor = janitor(&child);
     let encoded: Vec<_> = sources.all.iter().map(|source| source.canary.base64()).collect();
     let plain: Vec<_> = sources.all.iter().map(|source| source.canary.plain()).collect();
@@ -267,6 +284,7 @@ fn the_janitor_has_neither_values_nor_keys_in_memory_while_the_command_runs() {
     }
     let variables = fs::read(format!("/proc/{janitor}/environ")).unwrap();
     assert!(variables.iter().all(|&byte| byte == 0));
+    (child, directory)
 }
 
 /// A run that must end as said, and whose output must hold no secret.
