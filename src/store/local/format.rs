@@ -28,8 +28,20 @@ pub(super) const FORMAT: u64 = 2;
 const MEMBERS: [&str; IN_FORMAT_1 + 7 + KEPT.len()] = {
     let mut members = [""; IN_FORMAT_1 + 7 + KEPT.len()];
     let own = [
-        "value", "base64", "fields", "description", "created", "updated", "creator", "revision", "revised", "older",
-        "alias", "override", "grants", "built-in",
+        "value",
+        "base64",
+        "fields",
+        "description",
+        "created",
+        "updated",
+        "creator",
+        "revision",
+        "revised",
+        "older",
+        "alias",
+        "override",
+        "grants",
+        "built-in",
     ];
     let mut at = 0;
     while at < members.len() {
@@ -97,7 +109,19 @@ impl Default for Details {
     fn default() -> Self {
         let [description, created, updated, creator, revised] = [const { String::new() }; 5];
         let (older, grants, said) = (Vec::new(), Vec::new(), Attributes::default());
-        Self { description, created, updated, creator, revision: 1, revised, older, origin: None, grants, built_in: false, said }
+        Self {
+            description,
+            created,
+            updated,
+            creator,
+            revision: 1,
+            revised,
+            older,
+            origin: None,
+            grants,
+            built_in: false,
+            said,
+        }
     }
 }
 
@@ -273,7 +297,8 @@ impl Faults {
 
     /// The member's place in `members`; an error where it is unknown or repeated.
     fn member<E: serde::de::Error>(&self, members: &[&str], seen: &mut u32, name: &str) -> Result<usize, E> {
-        let unknown = |format| self.damaged(format!("it has a member `{}` that format {format} does not know", shown(name)));
+        let unknown =
+            |format| self.damaged(format!("it has a member `{}` that format {format} does not know", shown(name)));
         let Some(place) = members.iter().position(|member| *member == name) else { return Err(unknown(FORMAT)) };
         // No other object has as many members.
         if place >= IN_FORMAT_1 && self.format.get() == 1 {
@@ -815,7 +840,10 @@ mod tests {
     use super::*;
 
     fn entry(content: Content) -> Entry {
-        Entry { content: Some(content), details: Details { created: "2026-11-22T10:00:00Z".into(), ..Details::default() } }
+        Entry {
+            content: Some(content),
+            details: Details { created: "2026-11-22T10:00:00Z".into(), ..Details::default() },
+        }
     }
 
     fn bytes(content: Option<&Content>) -> Option<Vec<u8>> {
@@ -895,7 +923,10 @@ mod tests {
             let (found, _) = pick(json, &["/s/b", "a", "c"], &[], older).ok().unwrap();
             let link = |at: usize| found[at].as_ref().unwrap().link.as_deref().unwrap();
             assert_eq!((link(0).alias.as_deref(), &link(1).grants[..]), (Some("a"), &["app".to_owned()][..]));
-            assert_eq!((link(1).revision, link(1).older.len(), link(2).revision), (Some(3), if older { 2 } else { 0 }, Some(2)));
+            assert_eq!(
+                (link(1).revision, link(1).older.len(), link(2).revision),
+                (Some(3), if older { 2 } else { 0 }, Some(2))
+            );
         }
         for bad in [
             r#"{"format":2,"secrets":{"a":{"alias":"b","override":"c","value":""}}}"#,

@@ -130,7 +130,8 @@ impl Secrets<'_> {
     ) -> Result<Metadata, ManageError> {
         let key = self.key(address, given)?;
         if key.scope.is_empty() {
-            let text = "--scope /PROJECT, /PROJECT/ENVIRONMENT or /PROJECT/ENVIRONMENT/CONTAINER says where it is to hold";
+            let text =
+                "--scope /PROJECT, /PROJECT/ENVIRONMENT or /PROJECT/ENVIRONMENT/CONTAINER says where it is to hold";
             return Err(ManageError::Usage(text.into()));
         }
         super::check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
@@ -140,7 +141,9 @@ impl Secrets<'_> {
             let mut wider = key.visible().skip(1).map(|key| key.to_string());
             let Some(origin) = wider.find(|key| document.secrets.get(key).is_some()) else {
                 let narrow = match document.secrets.get(&key.to_string()) {
-                    Some(_) => format!("`{}` is of {} itself, and this works onto a narrower scope only", key.name, key.scope),
+                    Some(_) => {
+                        format!("`{}` is of {} itself, and this works onto a narrower scope only", key.name, key.scope)
+                    }
                     None => return Err(not_found(&key, store)),
                 };
                 return Err(ManageError::Usage(narrow));
@@ -313,14 +316,21 @@ fn remove(document: &mut Document, key: &str) {
 }
 
 /// The value of a revision, of the latest where none is named; an alias's is that of its target.
-fn value<'d>(document: &'d Document, key: &Key, version: Option<&str>, store: &str) -> Result<&'d Content, ManageError> {
+fn value<'d>(
+    document: &'d Document,
+    key: &Key,
+    version: Option<&str>,
+    store: &str,
+) -> Result<&'d Content, ManageError> {
     let gone = || not_found(key, store);
     let entry = document.secrets.get(&key.to_string()).ok_or_else(gone)?;
     if let Some(Origin::Alias(target)) = &entry.details.origin {
         return value(document, &Key::parse(target), version, store);
     }
     if entry.details.said.flag(Attribute::Readable) == Some(false) {
-        return Err(StoreError::NotReadable(format!("`{}` was made with readable=false: commands get it", key.name)).into());
+        return Err(
+            StoreError::NotReadable(format!("`{}` was made with readable=false: commands get it", key.name)).into()
+        );
     }
     let revision = revision(version, entry.details.revision)?;
     let older = || entry.details.older.iter().find(|older| older.number == revision).map(|older| &older.content);
@@ -360,7 +370,10 @@ fn is_same(one: &Content, other: &Content) -> bool {
     let [one_fields, other_fields] = fields;
     matches!(one, Content::Bytes(_)) == matches!(other, Content::Bytes(_))
         && one_fields.len() == other_fields.len()
-        && one_fields.iter().zip(&other_fields).all(|(one, other)| one.0 == other.0 && one.1.expose() == other.1.expose())
+        && one_fields
+            .iter()
+            .zip(&other_fields)
+            .all(|(one, other)| one.0 == other.0 && one.1.expose() == other.1.expose())
 }
 
 impl Entry {
@@ -389,9 +402,13 @@ impl Entry {
                 let kept = old.iter().filter(|(key, _)| new.iter().all(|(other, _)| other != key));
                 let is_new = |key: &str| new.iter().find(|(other, _)| other == key).map(|(_, secret)| secret.share());
                 let mut fields: Vec<(String, Secret)> = Vec::with_capacity(old.len() + new.len());
-                fields.extend(old.iter().map(|(key, secret)| (key.clone(), is_new(key).unwrap_or_else(|| secret.share()))));
+                fields.extend(
+                    old.iter().map(|(key, secret)| (key.clone(), is_new(key).unwrap_or_else(|| secret.share()))),
+                );
                 let known: Vec<&str> = kept.map(|(key, _)| key.as_str()).collect();
-                let added = new.iter().filter(|(key, _)| !known.contains(&key.as_str()) && old.iter().all(|(other, _)| other != key));
+                let added = new
+                    .iter()
+                    .filter(|(key, _)| !known.contains(&key.as_str()) && old.iter().all(|(other, _)| other != key));
                 fields.extend(added.map(|(key, secret)| (key.clone(), secret.share())));
                 Ok(Content::Fields(fields))
             }
@@ -415,7 +432,9 @@ impl Manage for Secrets<'_> {
             _ => Ok(()),
         }?;
         match given.text(Attribute::MountPath) {
-            Some(path) if !path.starts_with('/') => Err(ManageError::Usage("--mount-path: the path is not absolute".into())),
+            Some(path) if !path.starts_with('/') => {
+                Err(ManageError::Usage("--mount-path: the path is not absolute".into()))
+            }
             _ => Ok(()),
         }
     }
@@ -597,7 +616,9 @@ impl Manage for Secrets<'_> {
 
     fn overlay<'a>(&'a self, address: &'a Address, content: Content, given: &'a Attributes) -> Doing<'a, Metadata> {
         let name = self.key(address, given).map(|key| key.name);
-        done(name.and_then(|name| self.hang(Verb::Override, address, given, &name, |of| (Some(content), Origin::Override(of)))))
+        done(name.and_then(|name| {
+            self.hang(Verb::Override, address, given, &name, |of| (Some(content), Origin::Override(of)))
+        }))
     }
 
     fn grant<'a>(&'a self, address: &'a Address, to: &'a [String], given: &'a Attributes) -> Doing<'a, Outcomes> {
@@ -677,7 +698,8 @@ impl Manage for Secrets<'_> {
     fn unseal(&self, sealed: &Secret) -> Result<Secret, ManageError> {
         let identities = identity::find(self.settings, self.environ)?;
         let bytes = sealed.expose();
-        let text = file::decrypt(Path::new("that is imported"), file::Sealed { bytes, length: bytes.len() }, &identities)?;
+        let text =
+            file::decrypt(Path::new("that is imported"), file::Sealed { bytes, length: bytes.len() }, &identities)?;
         Ok(Secret::from(text))
     }
 }
@@ -764,12 +786,7 @@ impl Secrets<'_> {
 }
 
 /// One revision, or the secret with all of them. The number of the latest is never given to another value.
-fn remove_revision(
-    document: &mut Document,
-    key: &Key,
-    version: Option<&str>,
-    store: &str,
-) -> Result<(), ManageError> {
+fn remove_revision(document: &mut Document, key: &Key, version: Option<&str>, store: &str) -> Result<(), ManageError> {
     let text = key.to_string();
     // It may have gone with one that it hangs on.
     let Some(entry) = document.secrets.get_mut(&text) else { return Ok(()) };

@@ -30,8 +30,8 @@ use audit::{ALLOWED, Log};
 use file::Writer;
 use format::{Details, Entry, Found, Link};
 use identity::Identities;
-use key::{Home, Key};
 pub(crate) use identity::{Origin, Source, source as identity_source};
+use key::{Home, Key};
 pub(crate) use manage::Secrets;
 pub(crate) use random::password;
 use std::cell::RefCell;
@@ -69,8 +69,24 @@ pub(crate) static KIND: Kind = Kind {
                 Writable,
             };
             const ADD: &[Attribute] = &[
-                Scope, Pod, Tenant, Cluster, Org, Project, Description, Label, Readable, Writable, Visibility, Hidden,
-                Plain, Schema, Provider, ProviderOptions, MountPath, Interpolation,
+                Scope,
+                Pod,
+                Tenant,
+                Cluster,
+                Org,
+                Project,
+                Description,
+                Label,
+                Readable,
+                Writable,
+                Visibility,
+                Hidden,
+                Plain,
+                Schema,
+                Provider,
+                ProviderOptions,
+                MountPath,
+                Interpolation,
             ];
             const PLACE: &[Attribute] = &[Scope, Tenant, Cluster, Org, Project];
             const AT: &[Attribute] = &[Scope, Tenant, Cluster, Org, Project, Revision];
@@ -80,10 +96,25 @@ pub(crate) static KIND: Kind = Kind {
                 (Verb::Get, AT),
                 (Verb::List, PLACE),
                 (Verb::Show, AT),
-                (Verb::Update, &[
-                    Scope, Tenant, Cluster, Org, Project, Description, Label, NewName, AutoPrune, Visibility, Hidden,
-                    Provider, ProviderOptions, Interpolation,
-                ]),
+                (
+                    Verb::Update,
+                    &[
+                        Scope,
+                        Tenant,
+                        Cluster,
+                        Org,
+                        Project,
+                        Description,
+                        Label,
+                        NewName,
+                        AutoPrune,
+                        Visibility,
+                        Hidden,
+                        Provider,
+                        ProviderOptions,
+                        Interpolation,
+                    ],
+                ),
                 (Verb::Remove, AT),
                 (Verb::Alias, &[Scope, Tenant, Cluster, Org, Project, Description]),
                 (Verb::Override, &[Scope, Tenant, Cluster, Org, Project, Description, Interpolation]),
@@ -169,7 +200,8 @@ impl Store {
         let picked = format::pick(&self.json, &names(&secrets), &names(&random), older);
         let (found, kept) = picked.map_err(|found| file::fault(&self.path, found))?;
         let read = self.audit_reads.then(|| {
-            let found = names(&secrets).into_iter().zip(&found).filter_map(|(name, found)| found.as_ref().map(|_| name));
+            let found =
+                names(&secrets).into_iter().zip(&found).filter_map(|(name, found)| found.as_ref().map(|_| name));
             read(requests, &keys, &found.collect())
         });
         let dealt = deal(&secrets, found);
@@ -181,13 +213,18 @@ impl Store {
             mounts.extend(path.filter(|_| matches!(admitted, Some(Ok(_)))).map(|path| (index, path)));
             answers.extend(admitted.map(|answer| (index, answer)));
         };
-        if keys.is_empty() { dealt.for_each(&mut admit) } else { narrowest(dealt).for_each(&mut admit) }
+        if keys.is_empty() {
+            dealt.for_each(&mut admit)
+        } else {
+            narrowest(dealt).for_each(&mut admit)
+        }
         self.mounts.replace(mounts);
         let kept = if kept.iter().any(Option::is_none) { self.keep(&lengths) } else { Ok(kept) };
         match kept {
-            Ok(kept) => answers.extend(deal(&random, kept).filter_map(|(index, found)| {
-                found.content.map(|content| (index, Ok(Value::from(content))))
-            })),
+            Ok(kept) => answers.extend(
+                deal(&random, kept)
+                    .filter_map(|(index, found)| found.content.map(|content| (index, Ok(Value::from(content))))),
+            ),
             Err(error) => answers.extend(random.iter().map(|(_, index)| (*index, Err(error.clone())))),
         }
         for (index, answer) in answers {
@@ -247,7 +284,8 @@ impl Store {
                 if let Some(alias) = link.alias.as_ref().filter(|_| !through_alias) {
                     return self.aliased(alias, address);
                 }
-                if let Some(application) = application.as_ref().filter(|application| !link.grants.contains(application)) {
+                if let Some(application) = application.as_ref().filter(|application| !link.grants.contains(application))
+                {
                     return Err(StoreError::Denied(format!(
                         "`{}` is not granted to the application `{application}`; `inject secret grant {} {application}` \
                          does so",
@@ -310,7 +348,8 @@ impl Store {
         })?;
         if !made.is_empty() {
             // This is a launch, which no log stops.
-            let _ = Log::open(&self.path, self.application.as_deref()).and_then(|log| log.record("random", &made, ALLOWED));
+            let _ =
+                Log::open(&self.path, self.application.as_deref()).and_then(|log| log.record("random", &made, ALLOWED));
         }
         Ok(kept)
     }
@@ -750,7 +789,8 @@ mod tests {
     #[test]
     fn what_stops_a_write_at_last_sees_it_complete_and_leaves_the_store_as_it_was() {
         let fixture = Fixture::with(&[("a", b"1")]);
-        let (path, identities) = (store_path(&fixture), identity::find(&fixture.settings, &fixture.environ).ok().unwrap());
+        let (path, identities) =
+            (store_path(&fixture), identity::find(&fixture.settings, &fixture.environ).ok().unwrap());
         let before = fs::read(&path).unwrap();
         let commit = || {
             assert!(fs::metadata(path.with_file_name("secrets.age.new")).unwrap().len() > 100);
