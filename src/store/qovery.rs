@@ -118,7 +118,8 @@ fn client(settings: &Settings, context: &Context<'_>) -> Result<Client, StoreErr
 }
 
 fn no_place() -> StoreError {
-    let text = "a `qovery` store needs `scope` and `id`; inside a Qovery workload QOVERY_PROJECT_ID and others say them";
+    let text =
+        "a `qovery` store needs `scope` and `id`; inside a Qovery workload QOVERY_PROJECT_ID and others say them";
     StoreError::Settings(text.to_owned())
 }
 

@@ -66,7 +66,8 @@ impl Manager {
         let passphrase = given.secret(Attribute::Passphrase);
         let entries = Entry::all(text.expose(), passphrase.is_some())?;
         let replaces = existing == Existing::Replace;
-        let mut body = Body::new().json("secrets_list", text.expose()).json("override_collisions", replaces.to_string());
+        let mut body =
+            Body::new().json("secrets_list", text.expose()).json("override_collisions", replaces.to_string());
         if let Some(passphrase) = passphrase {
             let passphrase = std::str::from_utf8(passphrase.expose())
                 .map_err(|_| ManageError::Usage("the passphrase is not UTF-8".to_owned()))?;

@@ -64,7 +64,8 @@ mod tests {
     use super::*;
 
     /// What a manager of the 7.1 line made of `hunter4` and `passphrase1`.
-    const OF_A_MANAGER: &str = "gAAAAABrAmtdWXYBuY6qXNrGiIUDqdhOdf4nc1TfUktZXP683GrWJMq-duIGo_3Qjrycn9I8srOvbmSyn69OB6jVpgKhlZ3vmA==";
+    const OF_A_MANAGER: &str =
+        "gAAAAABrAmtdWXYBuY6qXNrGiIUDqdhOdf4nc1TfUktZXP683GrWJMq-duIGo_3Qjrycn9I8srOvbmSyn69OB6jVpgKhlZ3vmA==";
 
     #[test]
     fn what_is_sealed_is_what_a_manager_makes_of_it() {

@@ -178,14 +178,14 @@ impl Manage for Juju {
             if let Some(auto_prune) = given.flag(Attribute::AutoPrune) {
                 said["auto-prune"] = json!(auto_prune);
             }
-            visit.write_one("UpdateSecrets", &arguments(&said, &fields), &address.path).await.map_err(|error| {
-                match (error, given.text(Attribute::NewName)) {
+            visit.write_one("UpdateSecrets", &arguments(&said, &fields), &address.path).await.map_err(
+                |error| match (error, given.text(Attribute::NewName)) {
                     (ManageError::Exists { store, .. }, Some(name)) => {
                         ManageError::Usage(format!("{store} already has a secret `{name}`; choose another name"))
                     }
                     (error, _) => error,
-                }
-            })?;
+                },
+            )?;
             visit.written(new_name.as_ref().unwrap_or(&wanted.name)).await
         })
     }
@@ -447,7 +447,9 @@ type Answers = Result<Vec<Option<Refusal<'static>>>, Refusal<'static>>;
 /// A failure after which a write may have been done.
 fn unsure(error: StoreError) -> ManageError {
     let text = |why: &str| {
-        format!("{why}; the change was sent and may have been made, so look with `inject secret show` before you repeat it")
+        format!(
+            "{why}; the change was sent and may have been made, so look with `inject secret show` before you repeat it"
+        )
     };
     in_our_words(error).map(text).into()
 }
@@ -547,9 +549,8 @@ fn check_size(fields: &[(String, Secret)]) -> Result<(), ManageError> {
 }
 
 fn check_applications(names: &[String]) -> Result<(), ManageError> {
-    let is_application = |name: &&String| {
-        !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-    };
+    let is_application =
+        |name: &&String| !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     match names.iter().find(|name| !is_application(name)) {
         _ if names.is_empty() => Err(ManageError::Usage("name the applications, behind the secret's name".to_owned())),
         Some(name) => Err(ManageError::Usage(format!(
@@ -672,7 +673,8 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_not_sent_and_values_are_base64() {
-        let fields = [("a\"b".to_owned(), Secret::from(vec![0, 255])), ("token".to_owned(), Secret::from("v".to_owned()))];
+        let fields =
+            [("a\"b".to_owned(), Secret::from(vec![0, 255])), ("token".to_owned(), Secret::from("v".to_owned()))];
         let said = json!({ "label": "n\"" });
         let text = arguments(&said, &fields);
         let parsed: Json = serde_json::from_str(&text).unwrap();

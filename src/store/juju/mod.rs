@@ -434,11 +434,7 @@ impl Asked for Value {
 }
 
 /// The values of a secret that was asked for with them.
-fn fields(
-    secret: &Object<'_>,
-    wanted: &Wanted,
-    origin: &dyn fmt::Display,
-) -> Result<Vec<(String, Secret)>, Fault> {
+fn fields(secret: &Object<'_>, wanted: &Wanted, origin: &dyn fmt::Display) -> Result<Vec<(String, Secret)>, Fault> {
     let value = secret.get::<Object<'_>>("value").ok_or_else(|| malformed(origin))?;
     if let Some(refusal) = Refusal::of_item(&value) {
         return Err(if refusal.is_absence() { removed(wanted, origin).into() } else { refused(&refusal, origin) });

@@ -124,7 +124,9 @@ impl Manage for Account {
                 match own.filter(|_| existing == Existing::Replace) {
                     Some(own) if own.is_secret != is_secret => {
                         let is = if own.is_secret { "a secret" } else { "a plain variable" };
-                        return Err(ManageError::Usage(format!("`{key}` is {is} and stays one; remove it and add it anew")));
+                        return Err(ManageError::Usage(format!(
+                            "`{key}` is {is} and stays one; remove it and add it anew"
+                        )));
                     }
                     Some(own) if mount_path.is_some() && mount_path != own.mount_path.as_deref() => {
                         return Err(ManageError::Usage(format!(
@@ -239,12 +241,12 @@ impl Manage for Account {
             check_new_key(name)?;
             let target = self.wider(key, &place).await?;
             if let Some(origin) = &target.aliased {
-                return Err(ManageError::Usage(format!("`{key}` is an alias of `{origin}`, and an alias has none; name that")));
+                return Err(ManageError::Usage(format!(
+                    "`{key}` is an alias of `{origin}`, and an alias has none; name that"
+                )));
             }
-            let body = Body::new()
-                .text("key", name)
-                .text("alias_scope", &place.scope)
-                .text("alias_parent_id", &place.id);
+            let body =
+                Body::new().text("key", name).text("alias_scope", &place.scope).text("alias_parent_id", &place.id);
             self.make(format!("/variable/{}/alias", encode(&target.id)), described(body, given), name, &place).await
         })
     }
@@ -405,7 +407,9 @@ impl Account {
     ) -> Result<Metadata, ManageError> {
         let key = &own.key;
         if let (Some(origin), Some(_)) = (&own.aliased, text) {
-            return Err(ManageError::Usage(format!("`{key}` is an alias and has the value of `{origin}`; update that")));
+            return Err(ManageError::Usage(format!(
+                "`{key}` is an alias and has the value of `{origin}`; update that"
+            )));
         }
         let new_name = given.text(Attribute::NewName);
         if own.is_override && new_name.is_some() {
