@@ -24,7 +24,7 @@ fn seal(world: &World, document: &Value) {
 fn the_stock_tool_opens_what_we_wrote_at_every_stage() {
     let world = World::with_store();
     let empty = opened(&world);
-    assert_eq!((&empty["format"], &empty["secrets"]), (&json!(1), &json!({})));
+    assert_eq!((&empty["format"], &empty["secrets"]), (&json!(2), &json!({})));
     assert_eq!(empty["recipients"], json!([public_key(&world)]));
     world.add("n", "v\u{fc}lue\n");
     world.add("bytes", [0xff, 0]);
