@@ -288,7 +288,7 @@ fn fitted(
     let known = managing.known(Verb::Add);
     for (what, part) in parts(metadata) {
         if part.all().any(|(attribute, _)| !known.contains(&attribute)) {
-            without.push((what, format!("a {} store has none", kind.name)));
+            without.push((what, format!("a store of kind {} has none", kind.name)));
         } else if has_scope && part.text(Attribute::Scope).is_some() {
             without.push((what, "--to-scope says another".to_owned()));
         } else {

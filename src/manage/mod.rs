@@ -177,7 +177,7 @@ impl Session<'_> {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             let (means, kind) = (if strangers.len() == 1 { "means" } else { "mean" }, self.kind.name);
             return Err(ManageError::Usage(format!(
-                "{} {means} nothing to `{}` in a {kind} store; of such options it knows {known}",
+                "{} {means} nothing to `{}` in a store of kind {kind}; of such options it knows {known}",
                 strangers.join(", "),
                 verb.name()
             )));
@@ -420,7 +420,7 @@ mod tests {
         let mut world = World::with(&[]);
         world.type_lines([]);
         let error = world.error(&["add", "n", "--id", "7"]);
-        assert!(error.contains("`--id` means nothing to `add` in a local store"), "{error}");
+        assert!(error.contains("`--id` means nothing to `add` in a store of kind local"), "{error}");
         assert!(error.contains("it knows --") && error.contains("--description"), "{error}");
         let mut world = World::around(Fixture::empty());
         assert!(world.error(&["import", "nowhere", "--id", "7"]).contains("`--id`"));

@@ -76,7 +76,8 @@ fn format(session: &Session<'_>, typed: Option<Format>) -> Result<Format, Manage
         (typed, _) => {
             let known: Vec<_> = formats.iter().map(|format| format.name()).collect();
             let (kind, typed) = (session.kind.name, typed.map_or("", Format::name));
-            Err(ManageError::Usage(format!("a {kind} store knows no format `{typed}`; it has {}", known.join(", "))))
+            let known = known.join(", ");
+            Err(ManageError::Usage(format!("a store of kind {kind} knows no format `{typed}`; it has {known}")))
         }
     }
 }

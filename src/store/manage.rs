@@ -469,11 +469,11 @@ impl fmt::Display for ManageError {
             ),
             Self::NoVerb(verb) => write!(out, "this kind of store has no `{}`", verb.name()),
             Self::Lacks { kind, verb, why } => {
-                write!(out, "a {kind} store has no `{}`", verb.name())?;
+                write!(out, "a store of kind {kind} has no `{}`", verb.name())?;
                 why.map_or(Ok(()), |why| write!(out, ": {why}"))
             }
             Self::NoManaging(kind) => {
-                write!(out, "secrets of a `{kind}` store are not managed by inject; name another store with -s")
+                write!(out, "secrets of a store of kind {kind} are not managed by inject; name another store with -s")
             }
             Self::Several(failed) => {
                 let each: Vec<_> = failed.iter().map(|(item, error)| format!("{item}: {error}")).collect();

@@ -144,7 +144,7 @@ fn what_breaks_a_rule_is_refused_before_anything_is_sent() {
         (&["add", "k", "--description", "d"], "`--description` means nothing to `add`"),
         (&["get", "db@1"], "a store of kind apolo has no versions"),
         (&["rm", "db@1", "--yes"], "a store of kind apolo has no versions"),
-        (&["update", "db"], "has no `update`: Apolo replaces a secret as a whole"),
+        (&["update", "db"], "a store of kind apolo has no `update`: Apolo replaces a secret as a whole"),
         (&["grant", "db", "bob"], "has no `grant`: the secrets API of Apolo shares none"),
         (&["history", "db"], "has no `history`"),
         (&["alias", "db", "other"], "has no `alias`"),

@@ -129,7 +129,7 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
     for (arguments, piece) in [
         (&["add", "1k"][..], "a letter first"),
         (&["add", "a/b"], "a letter first"),
-        (&["add", "k", "--description", "d"], "`--description` means nothing to `add` in a cloudify store"),
+        (&["add", "k", "--description", "d"], "`--description` means nothing to `add` in a store of kind cloudify"),
         (&["add", "k", "--visibility", "all"], "private, tenant or global"),
         (&["add", "k", "--schema", "list"], "--schema: the file holds no JSON object"),
         (&["add", "k", "--provider", "p", "--provider-options", "list"], "--provider-options"),

@@ -156,7 +156,7 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
         (&["add", "A", "--mount-path", "etc/f"], "absolute"),
         (&["add", "A", "--interpolation"], "--mount-path"),
         (&["add", "A", "--scope", "job"], "each needs the other"),
-        (&["add", "A", "--tenant", "t"], "`--tenant` means nothing to `add` in a qovery store"),
+        (&["add", "A", "--tenant", "t"], "`--tenant` means nothing to `add` in a store of kind qovery"),
         (&["update", "A", "--plain"], "`--plain` means nothing to `update`"),
         (&["get", "A@2"], "no versions"),
         (&["show", "A@2"], "no versions"),

@@ -338,7 +338,7 @@ fn the_store_is_the_one_that_was_said_last_by_the_nearest() {
     assert_eq!(first(list(&["-c", "d.json"]).env("INJECT_STORE", "one")), "two");
     assert_eq!(first(list(&["-c", "d.json", "-s", "one"])), "one");
     refused(&world, list(&[]), &["one, two", "-s"]);
-    refused(&world, list(&["-s", "env"]), &["`env`", "not managed"]);
+    refused(&world, list(&["-s", "env"]), &["of kind env", "not managed"]);
     refused(&world, list(&["-s", "nope"]), &["`nope`"]);
     assert!(!world.exists(STORE), "the home directory was not asked for");
 }
