@@ -85,7 +85,7 @@ fn plain(arguments: &[&'static CStr]) -> Option<Cli> {
 
 fn parse_with_clap(arguments: &[&'static CStr], environ: &Environ) -> Result<Cli, Early> {
     let arguments = arguments.iter().map(|argument| OsStr::from_bytes(argument.to_bytes()));
-    let typed = command().try_get_matches_from(arguments).map_err(usage)?;
+    let typed = command().try_get_matches_from(arguments.clone()).map_err(|error| usage(error, arguments))?;
     match typed.subcommand() {
         Some(("man", _)) => return Err(Early::Text(generated::manual())),
         Some(("completions", given)) => {
@@ -312,8 +312,8 @@ fn variables(environ: &Environ) -> Result<Option<ArgMatches>, Early> {
     if arguments.len() == 1 {
         return Ok(None);
     }
-    let parsed = command().try_get_matches_from(arguments);
-    parsed.map(Some).map_err(|error| match usage(error) {
+    let parsed = command().try_get_matches_from(&arguments);
+    parsed.map(Some).map_err(|error| match usage(error, &arguments) {
         Early::Usage(mut stop) => {
             stop.failures.iter_mut().for_each(|failure| failure.place = "an INJECT_ variable".to_owned());
             Early::Usage(stop)
@@ -322,30 +322,44 @@ fn variables(environ: &Environ) -> Result<Option<ArgMatches>, Early> {
     })
 }
 
+/// `inject secret add`, as far as clap reads the arguments in spite of what is wrong with them.
+fn verb_of(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> String {
+    let mut words = "inject".to_owned();
+    let read = command().ignore_errors(true).try_get_matches_from(arguments).ok();
+    let mut verb = read.as_ref().and_then(ArgMatches::subcommand);
+    while let Some((name, matches)) = verb {
+        words = format!("{words} {name}");
+        verb = matches.subcommand();
+    }
+    words
+}
+
 /// clap's words, as one failure of ours.
-fn usage(error: clap::Error) -> Early {
+fn usage(error: clap::Error, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Early {
     let text = error.render().to_string();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            return Early::Text(text);
+    if let ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =
+        error.kind()
+    {
+        return Early::Text(text);
+    }
+    let verb = verb_of(arguments);
+    if let ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand = error.kind() {
+        let stray = error.context().find_map(|(kind, value)| match (kind, value) {
+            (ContextKind::InvalidArg | ContextKind::InvalidSubcommand, ContextValue::String(text)) => Some(text),
+            _ => None,
+        });
+        // `secret` and its verbs take no command.
+        let stray = stray.filter(|stray| !stray.starts_with('-') && !verb.starts_with("inject secret"));
+        if let Some(stray) = stray {
+            let message = format!(
+                "`{stray}` is no option and no verb; a command stands behind `--`: inject [OPTIONS] -- {stray} …"
+            );
+            return Failure::new(Code::Config, "", message).into();
         }
-        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
-            let stray = error.context().find_map(|(kind, value)| match (kind, value) {
-                (ContextKind::InvalidArg | ContextKind::InvalidSubcommand, ContextValue::String(text)) => Some(text),
-                _ => None,
-            });
-            if let Some(stray) = stray.filter(|stray| !stray.starts_with('-')) {
-                let message = format!(
-                    "`{stray}` is no option and no verb; a command stands behind `--`: inject [OPTIONS] -- {stray} …"
-                );
-                return Failure::new(Code::Config, "", message).into();
-            }
-        }
-        _ => {}
     }
     let message = text.strip_prefix("error: ").unwrap_or(&text);
     let first = message.split("\n\n").next().unwrap_or(message).trim().replace('\n', " ");
-    Failure::new(Code::Config, "", format!("{first}; `inject --help` shows what there is")).into()
+    Failure::new(Code::Config, "", format!("{first}; `{verb} --help` shows what there is")).into()
 }
 
 fn command() -> Command {

@@ -504,3 +504,23 @@ fn a_change_for_good_is_confirmed_on_a_terminal() {
     typist.leave().0.quiet();
     assert!(world.names().is_empty());
 }
+
+#[test]
+fn what_is_wrong_with_a_verb_points_to_its_own_help() {
+    let world = World::new();
+    for (words, help) in [
+        ("secret add n --wrong", "`inject secret add --help`"),
+        ("secret add n --readable=maybe", "`inject secret add --help`"),
+        ("secret -s plan get", "`inject secret get --help`"),
+        ("-s plan secret list --scope", "`inject secret list --help`"),
+        ("secret list stray", "`inject secret list --help`"),
+        ("secret copy --from a", "`inject secret copy --help`"),
+        ("secret nowhere", "`inject secret --help`"),
+        ("plan --wrong -- secret add", "`inject plan --help`"),
+        ("--wrong -- secret add", "`inject --help`"),
+    ] {
+        let done = world.inject(words.split(' ')).done().fails(125, &[help, "shows what there is"]);
+        assert_eq!(done.err.lines().count(), 1, "{done:?}");
+    }
+}
+
