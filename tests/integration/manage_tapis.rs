@@ -153,6 +153,21 @@ fn each_access_mode_allows_what_tapis_allows() {
 }
 
 #[test]
+fn a_name_may_be_of_any_script_as_the_service_has_it() {
+    let server = start(Wire::Plain);
+    let world = world(&server);
+    for name in ["caf\u{e9}", "\u{65e5}\u{672c}", "\u{2167}", &"\u{fc}".repeat(110)] {
+        secret(&world, &["add", name]).input(name).done().quiet();
+        assert_eq!(
+            (shown(&world, name)["secret_id"].as_str(), value(&world, name)),
+            (Some(name), name.as_bytes().to_vec())
+        );
+        let launch = world.inject(["-c", "c.json", "-e", &format!("V=$<secret:{name}>"), "--", "printenv", "V"]);
+        assert_eq!(launch.env("TAPIS_TOKEN", token("alice")).done().quiet().text(), format!("{name}\n"));
+    }
+}
+
+#[test]
 fn what_breaks_a_rule_is_refused_before_anything_is_sent() {
     let server = start(Wire::Plain);
     let world = world(&server);
@@ -161,7 +176,7 @@ fn what_breaks_a_rule_is_refused_before_anything_is_sent() {
         (&["add", "a.b"][..], "letters, digits, `_` and `-`"),
         (&["add", "__"], "with a letter or digit"),
         (&["add", &"n".repeat(111)], "at most 110"),
-        (&["add", "caf\u{e9}"], "no pod could refer to it"),
+        (&["add", "e\u{301}"], "letters, digits, `_` and `-`"),
         (&["add", "n", "--description", "f\u{fc}r"], "ASCII"),
         (&["add", "n", "--description", &long], "at most 500"),
         (&["update", "db", "--description", "f\u{fc}r", "--file", "-"], "ASCII"),

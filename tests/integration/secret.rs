@@ -222,7 +222,7 @@ fn a_name_that_is_taken_is_replaced_only_by_intent() {
 #[test]
 fn names_and_descriptions_have_rules() {
     let world = World::with_store();
-    for name in ["", "a b", "__", "a.b", "a/b", "\u{fc}", &"x".repeat(111)] {
+    for name in ["", "a b", "__", "a.b", "a/b", "e\u{301}", &"\u{fc}".repeat(111)] {
         refused(&world, world.secret(&["add", name]).input(CANARY), &["a secret's name"]);
     }
     for (description, word) in [("\u{fc}", "ASCII"), (&*"x".repeat(501), "500")] {
@@ -524,3 +524,14 @@ fn what_is_wrong_with_a_verb_points_to_its_own_help() {
     }
 }
 
+#[test]
+fn a_name_may_be_of_any_script() {
+    let world = World::with_store();
+    for name in ["caf\u{e9}", "\u{65e5}\u{672c}_1", "\u{fc}"] {
+        world.add(name, name);
+        assert_eq!(world.get(name), name.as_bytes());
+        let launch = world.inject(["-e", &format!("V=$<secret:{name}>"), "--", "printenv", "V"]);
+        assert_eq!(launch.done().quiet().text(), format!("{name}\n"));
+    }
+    assert_eq!(world.names().len(), 3);
+}

@@ -463,16 +463,17 @@ impl fmt::Display for NameError {
     }
 }
 
-/// Tapis's rules, for ASCII: a name outside it could be stored there, but never referred to.
+/// Tapis's rules: letters and digits of any script, though of a few scripts it takes no vowel signs, which are letters
+/// here. `$<…>` refers to any name, `${…}` to those in ASCII.
 pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
-    let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    let allowed = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
     if let Some(character) = name.chars().find(|&character| !allowed(character)) {
         return Err(NameError::Character(character));
     }
-    if !name.contains(|character: char| character.is_ascii_alphanumeric()) {
+    if !name.contains(char::is_alphanumeric) {
         return Err(NameError::NoLetter);
     }
-    if name.len() > LONGEST_NAME { Err(NameError::TooLong) } else { Ok(()) }
+    if name.chars().count() > LONGEST_NAME { Err(NameError::TooLong) } else { Ok(()) }
 }
 
 fn path(settings: &Settings, environ: &Environ) -> Result<PathBuf, StoreError> {
@@ -838,10 +839,10 @@ mod tests {
     #[test]
     fn references_are_a_name_with_or_without_its_owner() {
         let check = |path: &str| check(&request(path, None).address, &Settings::default());
-        for good in ["a", "A-b_9", "9", "_a", "amy:a", "//t/a", "//c/o/p/a", &"a".repeat(110)] {
+        for good in ["a", "A-b_9", "9", "_a", "amy:a", "//t/a", "//c/o/p/ü", "café", "日本", "²", "Ⅷ", &"ü".repeat(110)] {
             check(good).unwrap();
         }
-        for bad in ["", "_", "-_", "a b", "a.b", "a/b", "ü", "a:b:c", ":a", "a:", "//a", "///a", &"a".repeat(111)] {
+        for bad in ["", "_", "-_", "a b", "a.b", "a/b", "e\u{301}", "€", "a:b:c", ":a", "a:", "//a", "///a", &"ü".repeat(111)] {
             check(bad).unwrap_err();
         }
         assert_eq!(check_name("a/b"), Err(NameError::Character('/')));

@@ -41,13 +41,7 @@ pub(super) const MANAGING: Managing = Managing {
 const LONGEST_DESCRIPTION: usize = 500;
 
 impl Manage for Tapis {
-    fn check(&self, verb: Verb, address: &Address, given: &Attributes) -> Result<(), ManageError> {
-        let (_, name) = parts(&address.path);
-        if verb == Verb::Add && !name.is_ascii() {
-            return Err(ManageError::Usage(format!(
-                "{name:?}: no pod could refer to it, as references of Tapis are ASCII; name it otherwise"
-            )));
-        }
+    fn check(&self, _: Verb, _: &Address, given: &Attributes) -> Result<(), ManageError> {
         if let Some(description) = given.text(Attribute::Description) {
             if !description.is_ascii() {
                 return Err(ManageError::Usage("a description in Tapis has ASCII characters only".into()));
