@@ -23,12 +23,9 @@ pub(super) fn init(
 }
 
 pub(super) fn add(session: &Session<'_>, typed: Typed, given: &Attributes, io: &mut Io<'_>) -> Result<(), ManageError> {
-    let (name, address) = name(session, &typed)?;
+    let (name, address) = name(session, &typed, given)?;
     // Before anybody types a value.
-    let exists = session.ask(async |store| {
-        store.check(Verb::Add, &address, given)?;
-        store.exists(&address, given).await
-    })?;
+    let exists = session.ask(async |store| store.exists(&address, given).await)?;
     let existing = match (exists, typed.replace) {
         (false, _) => Existing::Refuse,
         (true, true) => {
@@ -50,12 +47,9 @@ pub(super) fn update(
     given: &Attributes,
     io: &mut Io<'_>,
 ) -> Result<(), ManageError> {
-    let (name, address) = name(session, &typed)?;
+    let (name, address) = name(session, &typed, given)?;
     // Before anybody types a value.
-    session.ask(async |store| {
-        store.check(Verb::Update, &address, given)?;
-        store.find(&address, given).await
-    })?;
+    session.ask(async |store| store.find(&address, given).await)?;
     let value = typed.value;
     // What says where a secret is changes nothing of it.
     let place = [Attribute::Scope, Attribute::Id, Attribute::Tenant, Attribute::Cluster, Attribute::Org];
@@ -110,12 +104,9 @@ pub(super) fn alias(
     given: &Attributes,
     io: &mut Io<'_>,
 ) -> Result<(), ManageError> {
-    let (_, address) = name(session, typed)?;
+    let (_, address) = name(session, typed, given)?;
     let alias = typed.others.first().map(String::as_str).unwrap_or_default();
-    let metadata = session.ask(async |store| {
-        store.check(Verb::Alias, &address, given)?;
-        store.alias(&address, alias, given).await
-    })?;
+    let metadata = session.ask(async |store| store.alias(&address, alias, given).await)?;
     shown(&metadata, typed.json, io)
 }
 
@@ -125,8 +116,9 @@ pub(super) fn overlay(
     given: &Attributes,
     io: &mut Io<'_>,
 ) -> Result<(), ManageError> {
-    let (name, address) = name(session, &typed)?;
-    session.ask(async |store| store.check(Verb::Override, &address, given))?;
+    let (name, address) = name(session, &typed, given)?;
+    // Before anybody types a value: what is overridden is seen from where the override is to be.
+    session.ask(async |store| store.show(&address, given).await)?;
     let content = whole(typed.value, &name, io)?;
     let metadata = session.ask(async |store| store.overlay(&address, content, given).await)?;
     shown(&metadata, typed.json, io)
@@ -138,23 +130,21 @@ pub(super) fn grant(
     given: &Attributes,
     io: &mut Io<'_>,
 ) -> Result<(), ManageError> {
-    let (_, address) = name(session, typed)?;
+    let (_, address) = name(session, typed, given)?;
     let whom = &typed.others;
-    let outcomes = session.ask(async |store| {
-        store.check(typed.verb, &address, given)?;
-        match typed.verb {
-            Verb::Grant => store.grant(&address, whom, given).await,
-            _ => store.revoke(&address, whom, given).await,
-        }
+    let outcomes = session.ask(async |store| match typed.verb {
+        Verb::Grant => store.grant(&address, whom, given).await,
+        _ => store.revoke(&address, whom, given).await,
     })?;
     settle(outcomes, typed.json, io)
 }
 
-/// The one secret that is named, as it was typed and as it is found.
-fn name(session: &Session<'_>, typed: &Typed) -> Result<(String, Address), ManageError> {
+/// The one secret that is named, as it was typed and as it is found, where nothing can be said against the verb.
+fn name(session: &Session<'_>, typed: &Typed, given: &Attributes) -> Result<(String, Address), ManageError> {
     let name = typed.names.first().cloned().unwrap_or_default();
     refuse_assignment(&name)?;
     let address = session.latest(&name)?;
+    session.ask(async |store| store.check(typed.verb, &address, given))?;
     Ok((name, address))
 }
 

@@ -10,7 +10,7 @@ use crate::failure::{Code, Failure};
 use crate::reference::Address;
 use crate::store::manage::attributes::Said;
 use crate::store::manage::{
-    Attribute, Attributes, Content, Existing, Item, Manage, ManageError, Managing, Metadata, Parcel, Verb,
+    Attribute, Attributes, Content, Existing, Item, Manage, ManageError, Managing, Metadata, Parcel, Verb, add_each,
 };
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -412,12 +412,7 @@ fn write(rows: &mut [Row], to: &Side<'_>, given: &Attributes) {
                     // All or nothing, in one write.
                     return store.import(Parcel::Items(items), existing, given).await;
                 }
-                let mut outcomes = Vec::with_capacity(items.len());
-                for Item { address, content, given } in items {
-                    let added = store.add(&address, content, existing, &given).await;
-                    outcomes.push((address.path.to_string(), added.map(drop)));
-                }
-                Ok(outcomes)
+                Ok(add_each(store, items, existing).await)
             });
             match written {
                 Ok(outcomes) => {

@@ -76,6 +76,15 @@ impl Managing {
     pub(crate) fn known(&self, verb: Verb) -> &'static [Attribute] {
         self.verbs.iter().find(|(known, _)| *known == verb).map_or(&[], |(_, options)| options)
     }
+
+    /// What is said of a secret in a file is checked nowhere before; options that were typed are.
+    pub(crate) fn check_given(&self, verb: Verb, given: &Attributes) -> Result<(), ManageError> {
+        let known = self.known(verb);
+        match given.all().filter(|(said, _)| !known.contains(said)).find_map(|(said, _)| said.row()) {
+            Some(row) => Err(ManageError::Usage(format!("`{}` means nothing to `{}`", row.option, verb.name()))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Opened anew for each question, with a deadline of its own: whoever is asked for a value meanwhile may take longer
@@ -219,12 +228,7 @@ pub(crate) trait Manage {
     fn import<'a>(&'a self, parcel: Parcel, existing: Existing, _given: &'a Attributes) -> Doing<'a, Outcomes> {
         Box::pin(async move {
             let Parcel::Items(items) = parcel else { return Err(ManageError::NoVerb(Verb::Import)) };
-            let mut outcomes = Outcomes::new();
-            for Item { address, content, given } in items {
-                let added = self.add(&address, content, existing, &given).await;
-                outcomes.push((address.path.to_string(), added.map(drop)));
-            }
-            Ok(outcomes)
+            Ok(add_each(self, items, existing).await)
         })
     }
 
@@ -241,6 +245,16 @@ pub(crate) trait Manage {
     fn export<'a>(&'a self, _addresses: &'a [Address], _format: Format, _given: &'a Attributes) -> Doing<'a, Parcel> {
         no_verb(Verb::Export)
     }
+}
+
+/// One after another: a write is no matter of haste.
+pub(crate) async fn add_each<M: Manage + ?Sized>(store: &M, items: Vec<Item>, existing: Existing) -> Outcomes {
+    let mut outcomes = Outcomes::with_capacity(items.len());
+    for Item { address, content, given } in items {
+        let added = store.add(&address, content, existing, &given).await;
+        outcomes.push((address.path.to_string(), added.map(drop)));
+    }
+    outcomes
 }
 
 fn no_verb<'a, T: 'a>(verb: Verb) -> Doing<'a, T> {
@@ -323,6 +337,15 @@ impl From<Content> for Value {
     }
 }
 
+impl From<Value> for Content {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Bytes(secret) => Self::Bytes(secret),
+            Value::Fields(fields) => Self::Fields(fields),
+        }
+    }
+}
+
 /// What becomes of a secret that already has the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Existing {
@@ -335,6 +358,16 @@ pub(crate) enum NewContent {
     Whole(Content),
     /// These fields; the others stay.
     Fields(Vec<(String, Secret)>),
+}
+
+/// For kinds whose secrets have no fields, so that none can stay: they refuse any.
+impl From<NewContent> for Content {
+    fn from(content: NewContent) -> Self {
+        match content {
+            NewContent::Whole(content) => content,
+            NewContent::Fields(fields) => Self::Fields(fields),
+        }
+    }
 }
 
 /// What `init` made or found.

@@ -209,7 +209,7 @@ fn an_override_and_an_alias_live_in_a_narrower_scope_and_go_with_their_origin() 
 
     site.refused(&["update", "DB_HOST"], b"x", 2, &["`DB_HOST` is an alias", "`HOST`"]);
     site.refused(&["update", "WIDE", "--new-name", "NAME"], b"", 2, &["`WIDE` overrides another"]);
-    site.refused(&["override", "WIDE"], b"x", 1, &["belongs to this container itself", "`update`"]);
+    site.refused(&["override", "WIDE"], b"x", 2, &["belongs to this container itself", "`update`"]);
     site.refused(&["alias", "DB_HOST", "AGAIN"], b"", 1, &["belongs to this container itself"]);
     site.run(&at(&["alias", "WIDE", "OF_ENVIRONMENT"], "environment", ENVIRONMENT), b"");
     site.refused(&["alias", "OF_ENVIRONMENT", "AGAIN"], b"", 1, &["is an alias of `WIDE`", "an alias has none"]);
@@ -257,10 +257,18 @@ fn what_the_token_may_not_see_and_what_is_not_there_are_told_with_both_reasons()
 }
 
 #[test]
+fn nobody_types_a_value_for_what_is_not_there() {
+    let site = Site::new();
+    for verb in ["update", "override"] {
+        site.refused(&[verb, "NOWHERE", "--file", "no-such-file"], b"", 1, &["no secret `NOWHERE`"]);
+    }
+}
+
+#[test]
 fn a_change_that_may_have_been_made_is_not_made_again_blindly() {
     for (arguments, gets, sends) in [
         (&["add", "NEW"][..], 1, 1),
-        (&["override", "WIDE"], 1, 1),
+        (&["override", "WIDE"], 2, 1),
         (&["alias", "HOST", "NEW"], 1, 1),
         (&["rm", "OWN", "--yes"], 2, 1),
         // The same twice is the same as once.

@@ -12,7 +12,6 @@ use crate::store::manage::{
     Attribute, Attributes, Content, Doing, Existing, Manage, ManageError, Managing, Metadata, Outcomes, Verb,
 };
 use crate::store::object::Object;
-use crate::template::Value;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
@@ -81,10 +80,8 @@ impl Manage for Apolo {
             let (known, name) = self.meant(address, given).await?;
             let Some((service, query)) = known.place(&name)? else { return Err(self.absent(&name)) };
             let path = format!("{}/{}{query}", service.path, encode(&name.key));
-            match self.get(&service.client, path, &name).await?.ok_or_else(|| self.absent(&name))? {
-                Value::Bytes(value) => Ok(Content::Bytes(value)),
-                Value::Fields(fields) => Ok(Content::Fields(fields)),
-            }
+            let value = self.get(&service.client, path, &name).await?;
+            value.map(Content::from).ok_or_else(|| self.absent(&name))
         })
     }
 

@@ -15,7 +15,6 @@ use crate::store::manage::{
     Outcomes, Parcel, Verb, done,
 };
 use crate::store::object::Object;
-use crate::template::Value;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 use zeroize::Zeroizing;
@@ -132,7 +131,7 @@ impl Manage for Manager {
             let (key, tenant) = (key(address)?, self.tenant(given)?);
             let reply = self.get(key, "", &tenant).await?;
             match self.value(key, &reply)? {
-                Some(value) => Ok(content(value)),
+                Some(value) => Ok(value.into()),
                 None => Err(self.not_found(key, &tenant)),
             }
         })
@@ -162,11 +161,7 @@ impl Manage for Manager {
     ) -> Doing<'a, Metadata> {
         Box::pin(async move {
             let (key, tenant) = (key(address)?, self.tenant(given)?);
-            let content = match content {
-                None => None,
-                Some(NewContent::Whole(content)) => Some(content),
-                Some(NewContent::Fields(fields)) => Some(Content::Fields(fields)),
-            };
+            let content = content.map(Content::from);
             let text = content.as_ref().map(|content| text(key, content)).transpose()?;
             let now = self.now(key, &tenant).await?.ok_or_else(|| self.not_found(key, &tenant))?;
             self.change(key, &tenant, &now, text, given).await
@@ -445,14 +440,8 @@ pub(super) fn empty(key: &str) -> ManageError {
     ManageError::Usage(format!("`{key}`: a manager keeps no empty value"))
 }
 
-/// The options that come in a file are checked nowhere else.
 pub(super) fn check_given(verb: Verb, given: &Attributes) -> Result<(), ManageError> {
-    let known = MANAGING.verbs.iter().find(|(known, _)| *known == verb).map_or(&[][..], |(_, known)| known);
-    for (attribute, _) in given.all() {
-        if let Some(row) = attribute.row().filter(|_| !known.contains(&attribute)) {
-            return Err(ManageError::Usage(format!("`{}` means nothing to `{}`", row.option, verb.name())));
-        }
-    }
+    MANAGING.check_given(verb, given)?;
     match (given.text(Attribute::Visibility), verb) {
         (Some("tenant" | "global"), _) => {}
         (_, Verb::Grant) => {
@@ -491,13 +480,6 @@ pub(super) fn text<'c>(key: &str, content: &'c Content) -> Result<&'c str, Manag
             "`{key}`: a manager keeps text, and this is none (UTF-8); keep its base64, which `|base64d` decodes"
         ))
     })
-}
-
-pub(super) fn content(value: Value) -> Content {
-    match value {
-        Value::Bytes(secret) => Content::Bytes(secret),
-        Value::Fields(fields) => Content::Fields(fields),
-    }
 }
 
 /// A value as it is sent.

@@ -4,7 +4,7 @@
 //! An export of the manager's leaves out without a word what this user may not read, and an import takes keys that
 //! no manager reads again; here the first is an error, and so is the second.
 
-use super::manage::{Now, check_given, content, empty, key, text, typed};
+use super::manage::{Now, check_given, empty, key, text, typed};
 use super::seal::Keys;
 use super::{Manager, check_key};
 use crate::net::header::HeaderValue;
@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::store::body::Body;
 use crate::store::manage::attributes::Said;
 use crate::store::manage::{
-    Attribute, Attributes, Existing, Format, Item, Manage as _, ManageError, Metadata, Outcomes, Parcel, Verb,
+    Attribute, Attributes, Existing, Format, Item, ManageError, Metadata, Outcomes, Parcel, Verb, add_each,
 };
 use crate::store::object::Object;
 use crate::store::remote::ask_each;
@@ -38,12 +38,7 @@ impl Manager {
                 return Err(empty(name));
             }
         }
-        let mut outcomes = Outcomes::new();
-        for Item { address, content, given } in items {
-            let added = self.add(&address, content, existing, &given).await;
-            outcomes.push((address.path.to_string(), added.map(drop)));
-        }
-        Ok(outcomes)
+        Ok(add_each(self, items, existing).await)
     }
 
     /// The document goes as it is, the passphrase beside it: the manager opens what is encrypted.
@@ -222,7 +217,7 @@ impl Manager {
             let reply = self.get(&key, "", tenant).await?;
             let Some(value) = self.value(&key, &reply)? else { return Ok(None) };
             let now = Object::parse(&reply.body).map(|secret| Now::of(&secret)).ok_or_else(|| self.no_secret())?;
-            Ok(Some((content(value), now)))
+            Ok(Some((value.into(), now)))
         });
         let (mut items, mut failed) = (Vec::new(), Vec::new());
         for (key, answer) in answers.await? {

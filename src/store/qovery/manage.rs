@@ -202,11 +202,7 @@ impl Manage for Account {
     ) -> Doing<'a, Metadata> {
         Box::pin(async move {
             let (key, place) = (key(address)?, self.place(given)?);
-            let content = match content {
-                None => None,
-                Some(NewContent::Whole(content)) => Some(content),
-                Some(NewContent::Fields(fields)) => Some(Content::Fields(fields)),
-            };
+            let content = content.map(Content::from);
             let text = content.as_ref().map(|content| text(key, content)).transpose()?;
             let own = self.own(key, &place).await?;
             self.edit(&own, &place, text, given).await
@@ -569,14 +565,8 @@ fn check_new_key(key: &str) -> Result<(), ManageError> {
     Ok(())
 }
 
-/// The options that come in a file are checked nowhere else.
 fn check_given(verb: Verb, given: &Attributes) -> Result<(), ManageError> {
-    let known = MANAGING.verbs.iter().find(|(known, _)| *known == verb).map_or(&[][..], |(_, known)| known);
-    for (attribute, _) in given.all() {
-        if let Some(row) = attribute.row().filter(|_| !known.contains(&attribute)) {
-            return Err(ManageError::Usage(format!("`{}` means nothing to `{}`", row.option, verb.name())));
-        }
-    }
+    MANAGING.check_given(verb, given)?;
     if given.text(Attribute::Description).is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
         return Err(ManageError::Usage(format!("a description has at most {LONGEST_DESCRIPTION} characters")));
     }

@@ -13,7 +13,6 @@ use crate::store::manage::{
     Attribute, Attributes, Content, Doing, Existing, Manage, ManageError, Managing, Metadata, NewContent, Outcomes,
     Verb,
 };
-use crate::template::Value;
 use serde_json::{Value as Json, json};
 
 pub(super) const MANAGING: Managing = Managing {
@@ -106,10 +105,7 @@ impl Manage for Tapis {
         Box::pin(async move {
             let user = self.user().await?;
             let value = self.fetch(wanted(address, user.as_deref()), user.as_deref()).await?;
-            match value.ok_or_else(|| self.absent(parts(&address.path).1))? {
-                Value::Bytes(value) => Ok(Content::Bytes(value)),
-                Value::Fields(fields) => Ok(Content::Fields(fields)),
-            }
+            value.map(Content::from).ok_or_else(|| self.absent(parts(&address.path).1))
         })
     }
 
@@ -148,11 +144,7 @@ impl Manage for Tapis {
     ) -> Doing<'a, Metadata> {
         Box::pin(async move {
             let name = self.name(address).await?;
-            let value = match content {
-                None => None,
-                Some(NewContent::Whole(content)) => Some(whole(&name, content)?),
-                Some(NewContent::Fields(_)) => return Err(no_fields(&name)),
-            };
+            let value = content.map(|content| whole(&name, content.into())).transpose()?;
             let value = value.as_ref().map(|value| text(&name, value)).transpose()?;
             self.change(&name, value, given.text(Attribute::Description)).await
         })
@@ -375,14 +367,10 @@ fn agrees(name: &str, found: &Metadata, given: &Attributes) -> Result<(), Manage
 fn whole(name: &str, content: Content) -> Result<Secret, ManageError> {
     match content {
         Content::Bytes(value) => Ok(value),
-        Content::Fields(_) => Err(no_fields(name)),
+        Content::Fields(_) => Err(ManageError::Usage(format!(
+            "`{name}`: a secret of Tapis has one value and no fields; a JSON object may be that value"
+        ))),
     }
-}
-
-fn no_fields(name: &str) -> ManageError {
-    ManageError::Usage(format!(
-        "`{name}`: a secret of Tapis has one value and no fields; a JSON object may be that value"
-    ))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the value on its way to the service that keeps it")]
