@@ -206,16 +206,8 @@ fn look(
     found: &mut Vec<(Address, Result<Metadata, ManageError>)>,
 ) -> Result<(), Vec<Failure>> {
     for addresses in addresses.chunks(from.at_once()) {
-        from.ask(async |store| {
-            for address in addresses {
-                let shown = match store.check(Verb::Show, address, given) {
-                    Ok(()) => store.show(address, given).await,
-                    Err(error) => Err(error),
-                };
-                found.push((address.clone(), shown));
-            }
-            Ok(())
-        })?;
+        let shown = from.ask(async |store| store.shows(addresses, given).await)?;
+        found.extend(addresses.iter().cloned().zip(shown));
     }
     Ok(())
 }

@@ -28,6 +28,22 @@ pub(crate) async fn each<T, F: Future<Output = ()>>(items: impl IntoIterator<Ite
     all((0..workers).map(|_| worker())).await;
 }
 
+/// The same, with what each comes to; in the order of the items.
+pub(crate) async fn gather<T, R, F: Future<Output = R>>(
+    items: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> F,
+) -> Vec<R> {
+    let (work, done) = (&work, &RefCell::new(Vec::new()));
+    each(items.into_iter().enumerate(), |(at, item)| async move {
+        let result = work(item).await;
+        done.borrow_mut().push((at, result));
+    })
+    .await;
+    let mut done = done.take();
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
 /// All of them, in this order at first, then each whenever it can go on.
 pub(crate) async fn all<F: Future<Output = ()>>(futures: impl IntoIterator<Item = F>) {
     struct Slot<F> {
@@ -93,6 +109,27 @@ mod tests {
         done.sort_unstable();
         assert!(done.into_iter().eq(0..1000));
         assert_eq!(most.get(), AT_ONCE);
+    }
+
+    #[test]
+    fn what_is_gathered_has_the_order_of_the_items_whichever_is_done_first() {
+        let running = Cell::new(0);
+        let running = &running;
+        let mut gathered = Vec::new();
+        run(async {
+            gathered = gather(0..300, |item| async move {
+                running.set(running.get() + 1);
+                let at_once = running.get();
+                for _ in 0..(300 - item) % 7 {
+                    tokio::task::yield_now().await;
+                }
+                running.set(running.get() - 1);
+                (item, at_once)
+            })
+            .await;
+        });
+        assert!(gathered.iter().map(|(item, _)| *item).eq(0..300));
+        assert_eq!(gathered.iter().map(|(_, at_once)| *at_once).max(), Some(AT_ONCE));
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod websocket;
 
 pub(crate) use address::{Base, Origin, encode};
 pub(crate) use connect::race;
-pub(crate) use each::{all, each};
+pub(crate) use each::{all, each, gather};
 pub(crate) use hyper::header;
 pub(crate) use hyper::{Method, StatusCode};
 pub(crate) use proxy::{Proxy, SETTING as PROXY_SETTING};

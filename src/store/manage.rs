@@ -8,6 +8,7 @@ pub(crate) mod attributes;
 
 use super::{Context, Settings, StoreError};
 use crate::failure::Code;
+use crate::net::gather;
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::{RenderError, Value};
@@ -150,26 +151,14 @@ pub(crate) trait Manage {
         no_verb(Verb::Get)
     }
 
-    /// As many calls of `value`, where the kind has nothing better; in the order of the addresses.
+    /// As many calls of `value` at the same time, where the kind has nothing better; in the order of the addresses.
     fn values<'a>(&'a self, addresses: &'a [Address], given: &'a Attributes) -> Doing<'a, Vec<Each<Content>>> {
-        Box::pin(async move {
-            let mut values = Vec::with_capacity(addresses.len());
-            for address in addresses {
-                values.push(self.value(address, given).await);
-            }
-            Ok(values)
-        })
+        Box::pin(async move { Ok(gather(addresses, |address| self.value(address, given)).await) })
     }
 
-    /// As many calls of `exists`, where the kind has nothing better; in the order of the items.
+    /// The same of `exists`, in the order of the items.
     fn meets<'a>(&'a self, items: &'a [&'a Item]) -> Doing<'a, Vec<Each<bool>>> {
-        Box::pin(async move {
-            let mut met = Vec::with_capacity(items.len());
-            for item in items {
-                met.push(self.exists(&item.address, &item.given).await);
-            }
-            Ok(met)
-        })
+        Box::pin(async move { Ok(gather(items, |item| self.exists(&item.address, &item.given)).await) })
     }
 
     /// What can be said against a value that is to be added, without asking anybody.
@@ -184,6 +173,11 @@ pub(crate) trait Manage {
 
     fn show<'a>(&'a self, _address: &'a Address, _given: &'a Attributes) -> Doing<'a, Metadata> {
         no_verb(Verb::Show)
+    }
+
+    /// As `values`, of `show`.
+    fn shows<'a>(&'a self, addresses: &'a [Address], given: &'a Attributes) -> Doing<'a, Vec<Each<Metadata>>> {
+        Box::pin(async move { Ok(gather(addresses, |address| self.show(address, given)).await) })
     }
 
     /// None: the value stays, and only what was said changes.

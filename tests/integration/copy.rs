@@ -1,11 +1,12 @@
 //! `inject secret copy`: from one local store to another, and between the double of Tapis and a local store. What goes
 //! along, what is left behind and told, what is not copied, and that a value is nowhere but in the two stores.
 
-use crate::doubles::http::Wire;
+use crate::doubles::http::{Fault, Wire};
 use crate::doubles::tapis::{self, State, Tapis, token};
 use crate::harness::{Inject, Outcome, World};
 use serde_json::{Value as Json, json};
 use std::fs;
+use std::time::Duration;
 
 /// Never to be seen but in the two stores.
 const CANARY: &str = "kanarienvogel";
@@ -266,6 +267,33 @@ fn a_remote_store_gets_what_it_can_hold_and_the_report_says_what_not() {
     let good = shown(&world, "-s t show good");
     assert_eq!((&good["description"], &good["writable"]), (&json!("e"), &json!(false)));
     assert_eq!(shown(&world, "-s t show of-pod")["pod_id"], "web");
+}
+
+#[test]
+fn a_server_is_asked_for_many_at_once_and_the_report_keeps_their_order() {
+    let mut state = State::new();
+    let names: Vec<String> = (0..60).map(|number| format!("n{number:02}")).collect();
+    for name in &names {
+        state.put("alice", name, &format!("of {name}"));
+    }
+    let server = tapis::start(Wire::Plain, state);
+    let world = world_with(&server);
+    // So long that none is done while others could begin; one after the other would be one connection a question.
+    let slow = |piece, words: &str, status| {
+        let before = server.connections();
+        server.always_at(piece, Fault::Delay(Duration::from_millis(300)));
+        let (rows, _) = report(&world, words, status);
+        server.heal();
+        assert!(server.connections() - before > 4, "{} for {words}", server.connections() - before);
+        rows.into_iter().map(|(name, ..)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(slow("/value", "--from t --to b", 0), names);
+    for name in &names {
+        assert_eq!(done(&world, &format!("-s b get {name}"), "").text(), format!("of {name}"));
+    }
+    // What is known of those that are named, and what the target has.
+    assert_eq!(slow("/secrets/x", "--from t --to b xd xa xc xf xb xe", 125), ["xa", "xb", "xc", "xd", "xe", "xf"]);
+    assert_eq!(slow("/secrets/n", "--from b --to t --replace --dry-run", 0), names);
 }
 
 #[test]

@@ -9,11 +9,10 @@ use crate::reference::Address;
 use crate::store::StoreError;
 use crate::store::body::Body;
 use crate::store::manage::{
-    Attribute, Attributes, Content, Doing, Existing, Format, Item, Manage, ManageError, Managing, Metadata, NewContent,
-    Outcomes, Parcel, Verb, done,
+    Attribute, Attributes, Content, Doing, Each, Existing, Format, Item, Manage, ManageError, Managing, Metadata,
+    NewContent, Outcomes, Parcel, Verb, done,
 };
 use crate::store::object::Object;
-use crate::template::Value;
 use serde_json::{Value as Json, json};
 use zeroize::Zeroizing;
 
@@ -101,7 +100,30 @@ impl Manage for Account {
     fn exists<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, bool> {
         Box::pin(async move {
             let (key, place) = (key(address)?, self.place(given)?);
-            Ok(self.all(&place).await?.iter().any(|variable| variable.key == key && variable.scope == place.scope))
+            Ok(is_of(key, &place, &self.all(&place).await?))
+        })
+    }
+
+    /// With one list for each place.
+    fn meets<'a>(&'a self, items: &'a [&'a Item]) -> Doing<'a, Vec<Each<bool>>> {
+        Box::pin(async move {
+            let mut lists: Vec<(Place, Vec<Variable>)> = Vec::new();
+            let mut met = Vec::with_capacity(items.len());
+            for item in items {
+                let (key, place) = (key(&item.address)?, self.place(&item.given)?);
+                let known = lists.iter().position(|(known, _)| *known == place);
+                let at = match known {
+                    Some(at) => at,
+                    None => {
+                        let all = self.all(&place).await?;
+                        lists.push((place, all));
+                        lists.len() - 1
+                    }
+                };
+                let (place, all) = &lists[at];
+                met.push(Ok(is_of(key, place, all)));
+            }
+            Ok(met)
         })
     }
 
@@ -160,13 +182,19 @@ impl Manage for Account {
 
     fn value<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, Content> {
         Box::pin(async move {
-            let (key, place) = (key(address)?, self.place(given)?);
+            let place = self.place(given)?;
             let reply = self.api.list(&place).await?;
-            match self.api.find(key, &self.api.variables(&reply)?)? {
-                Some(Value::Bytes(secret)) => Ok(Content::Bytes(secret)),
-                Some(Value::Fields(fields)) => Ok(Content::Fields(fields)),
-                None => Err(self.not_found(key, &place)),
-            }
+            self.content(address, &place, &self.api.variables(&reply)?)
+        })
+    }
+
+    /// One list has them all, and a token may ask a thousand times an hour.
+    fn values<'a>(&'a self, addresses: &'a [Address], given: &'a Attributes) -> Doing<'a, Vec<Each<Content>>> {
+        Box::pin(async move {
+            let place = self.place(given)?;
+            let reply = self.api.list(&place).await?;
+            let variables = self.api.variables(&reply)?;
+            Ok(addresses.iter().map(|address| self.content(address, &place, &variables)).collect())
         })
     }
 
@@ -333,6 +361,11 @@ impl Variable {
     }
 }
 
+/// Whether one of this key belongs to the place itself.
+fn is_of(key: &str, place: &Place, all: &[Variable]) -> bool {
+    all.iter().any(|variable| variable.key == key && variable.scope == place.scope)
+}
+
 fn narrowest(key: &str, all: Vec<Variable>) -> Option<Variable> {
     all.into_iter().filter(|variable| variable.key == key).min_by_key(|variable| width(&variable.scope))
 }
@@ -346,6 +379,13 @@ impl Account {
             Some(place) => Ok(place),
             None => Ok(self.place.clone().ok_or_else(no_place)?),
         }
+    }
+
+    /// The value among what is seen from the place.
+    fn content(&self, address: &Address, place: &Place, variables: &[Object<'_>]) -> Result<Content, ManageError> {
+        let key = key(address)?;
+        let value = self.api.find(key, variables)?;
+        value.map(Content::from).ok_or_else(|| self.not_found(key, place))
     }
 
     async fn all(&self, place: &Place) -> Result<Vec<Variable>, ManageError> {
