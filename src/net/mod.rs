@@ -60,7 +60,7 @@ const CONNECTIONS: usize = 8;
 const REDIRECTS: usize = 5;
 /// The most bytes of a reply's body: a secret of 1 MiB whose every byte JSON writes as `\u00XX`,
 /// and room for what is around it.
-const LARGEST: usize = 8 << 20;
+pub(crate) const LARGEST: usize = 8 << 20;
 /// The most that a server may send before we have read it (RFC 9113 section 5.2): enough for a
 /// secret of 1 MiB to come without a pause.
 const WINDOW: u32 = 2 << 20;

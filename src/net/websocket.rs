@@ -16,8 +16,6 @@ use tokio::io::{AsyncReadExt as _, Join, ReadHalf, Take, WriteHalf};
 use tokio_websockets::upgrade::Error as UpgradeError;
 use tokio_websockets::{ClientBuilder, Error, Limits, Message, WebSocketStream};
 
-/// The most bytes of a message: as of a reply over HTTP.
-const LARGEST: usize = super::LARGEST;
 /// The most bytes of the answer to the upgrade.
 const LARGEST_HEAD: u64 = 16 << 10;
 
@@ -28,33 +26,40 @@ pub(crate) struct WebSocket {
     socket: Socket,
     origin: Origin,
     deadline: Deadline,
+    /// Of a message, in bytes.
+    largest: usize,
 }
 
 impl Client {
     /// One try to open a websocket at `path` of the base address. The server is known by
-    /// `server_name`, or by its host.
-    pub(crate) async fn websocket(&self, server_name: Option<&str>, path: &str) -> Result<WebSocket, Fault> {
+    /// `server_name`, or by its host. No message may have more than `largest` bytes.
+    pub(crate) async fn websocket(
+        &self,
+        server_name: Option<&str>,
+        path: &str,
+        largest: usize,
+    ) -> Result<WebSocket, Fault> {
         #[cfg(any(test, fuzzing))]
         if let Some(stream) = super::canned::websocket() {
             let (reader, writer) = tokio::io::split(stream);
             let socket = ClientBuilder::new().take_over(tokio::io::join(reader.take(u64::MAX), writer));
-            return Ok(WebSocket { socket, origin: self.origin().clone(), deadline: self.reach.deadline });
+            return Ok(WebSocket { socket, origin: self.origin().clone(), deadline: self.reach.deadline, largest });
         }
         let (reader, writer) = tokio::io::split(self.stream(server_name).await?);
         let (origin, deadline) = (self.origin(), &self.reach.deadline);
         let uri = format!("http://{}{}{path}", origin.authority(), self.reach.base.path);
         let agent = HeaderValue::from_static(concat!("inject/", env!("CARGO_PKG_VERSION")));
         let upgrade = ClientBuilder::new().uri(&uri).ok().and_then(|builder| {
-            builder.limits(Limits::default().max_payload_len(Some(LARGEST))).add_header(USER_AGENT, agent).ok()
+            builder.limits(Limits::default().max_payload_len(Some(largest))).add_header(USER_AGENT, agent).ok()
         });
         let upgrade = upgrade.ok_or_else(|| {
             StoreError::Settings(format!("{origin}: the path of a request is not one that HTTP can carry"))
         })?;
         let upgraded = upgrade.connect_on(tokio::io::join(reader.take(LARGEST_HEAD), writer));
         let upgraded = deadline.within(origin, "to open a websocket", upgraded).await?;
-        let (mut socket, _) = upgraded.map_err(|error| fault(origin, error))?;
+        let (mut socket, _) = upgraded.map_err(|error| fault(origin, largest, error))?;
         socket.get_mut().reader_mut().set_limit(u64::MAX);
-        Ok(WebSocket { socket, origin: origin.clone(), deadline: *deadline })
+        Ok(WebSocket { socket, origin: origin.clone(), deadline: *deadline, largest })
     }
 }
 
@@ -67,7 +72,8 @@ impl WebSocket {
     /// Takes the text over without a copy.
     pub(crate) async fn send(&mut self, text: String) -> Result<(), Fault> {
         let sent = transmit(&mut self.socket, Message::text(text));
-        self.deadline.within(&self.origin, "to take a request", sent).await?.map_err(|error| fault(&self.origin, error))
+        let sent = self.deadline.within(&self.origin, "to take a request", sent).await?;
+        sent.map_err(|error| fault(&self.origin, self.largest, error))
     }
 
     /// The next message, of as many frames as it may be.
@@ -86,7 +92,8 @@ impl WebSocket {
                 }
             }
         };
-        self.deadline.within(&self.origin, "to answer", next).await?.map_err(|error| fault(&self.origin, error))
+        let next = self.deadline.within(&self.origin, "to answer", next).await?;
+        next.map_err(|error| fault(&self.origin, self.largest, error))
     }
 
     /// Says good-bye and does not wait for the answer.
@@ -104,7 +111,7 @@ async fn transmit(socket: &mut Socket, message: Message) -> Result<(), Error> {
     poll_fn(|context| socket.as_mut().poll_flush(context)).await
 }
 
-fn fault(origin: &Origin, error: Error) -> Fault {
+fn fault(origin: &Origin, largest: usize, error: Error) -> Fault {
     let closed = |why| Fault::passing(format!("{origin}: {why}; try again, or see what the server logs"));
     let malformed = |why: &str| Fault::for_good(StoreError::Malformed(format!("{origin} {why}")));
     match error {
@@ -122,7 +129,7 @@ fn fault(origin: &Origin, error: Error) -> Fault {
             }
         }
         Error::PayloadTooLong { .. } => {
-            let text = format!("{origin}: a reply has more than {LARGEST} bytes; does `url` lead to the service?");
+            let text = format!("{origin}: a reply has more than {largest} bytes; does `url` lead to the service?");
             Fault::for_good(StoreError::TooBig(text))
         }
         Error::Protocol(_) => malformed("breaks the rules of websockets; is there a proxy in between?"),
@@ -133,7 +140,7 @@ fn fault(origin: &Origin, error: Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::super::tests::run;
-    use super::super::{Base, Reach, Roots};
+    use super::super::{Base, LARGEST, Reach, Roots};
     use super::*;
     use crate::doubles::tls::Certificate;
     use crate::doubles::websocket::{Fault as Broken, Framing, Server, Speaker, UPGRADE};
@@ -179,7 +186,7 @@ mod tests {
 
     /// What came back of each text, on one connection.
     async fn echo(server: &Server<Echo>, texts: &[&str]) -> Result<Vec<Bytes>, Fault> {
-        let mut socket = client(server, Duration::from_secs(30)).websocket(None, "/echo").await?;
+        let mut socket = client(server, Duration::from_secs(30)).websocket(None, "/echo", LARGEST).await?;
         let mut heard = Vec::new();
         for text in texts {
             socket.send((*text).to_owned()).await?;
@@ -296,9 +303,9 @@ mod tests {
         let server = server();
         run(async {
             let client = client(&server, Duration::from_secs(30));
-            let fault = client.websocket(None, "/busy").await.err().unwrap();
+            let fault = client.websocket(None, "/busy", LARGEST).await.err().unwrap();
             assert!(fault.is_transient && fault.error.to_string().contains("503"), "{}", fault.error);
-            let fault = client.websocket(None, "/elsewhere").await.err().unwrap();
+            let fault = client.websocket(None, "/elsewhere", LARGEST).await.err().unwrap();
             assert!(matches!(fault.error, StoreError::Malformed(_)), "{}", fault.error);
             assert!(fault.error.to_string().contains("404 Not Found"), "{}", fault.error);
             let wrong_key = b"HTTP/1.1 101 -\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n".to_vec();
@@ -325,7 +332,7 @@ mod tests {
         server.always("echo", Broken::Silence);
         run(async {
             let client = client(&server, Duration::from_millis(500));
-            let mut socket = client.websocket(None, "/echo").await.ok().unwrap();
+            let mut socket = client.websocket(None, "/echo", LARGEST).await.ok().unwrap();
             socket.send("a".into()).await.ok().unwrap();
             let fault = socket.receive().await.err().unwrap();
             assert!(matches!(fault.error, StoreError::TimedOut(_)), "{}", fault.error);

@@ -310,6 +310,29 @@ fn a_revision_that_was_removed_is_not_mistaken_for_another() {
 }
 
 #[test]
+fn a_charms_secret_of_the_same_name_hides_no_revision_of_the_models_own() {
+    let world = World::new();
+    let juju = juju();
+    juju.state().put("db", &[("password", b"newer")]);
+    juju.state().put_of("application-x", "db", &[("password", b"the charm's")]);
+    let references = ["$<secret:db#password@2>", "$<secret:db#password@1>", KEY, "$<secret:db#password@3:-none>"];
+    for (versions, has_fine_codes) in [(vec![1, 2], false), (vec![1, 2], true), (vec![1], false)] {
+        let mut state = juju.state();
+        (state.versions, state.has_fine_codes) = (versions, has_fine_codes);
+        drop(state);
+        let before = juju.connections();
+        let done = launch(&world, &settings(&juju), &references).done().quiet();
+        let values = ["A", "B", "C", "D"].map(|name| done.variable(name));
+        assert_eq!(values, ["newer", "correct horse", "newer", "none"]);
+        assert_eq!(juju.connections() - before, 1);
+        let check = world.inject(["-c", "c.json", "check", "--online"]).env("JUJU_LOGIN", PASSWORD).done().quiet();
+        assert!(check.text().contains("db#password@2"), "{}", check.text());
+        fails(launch(&world, &settings(&juju), &["$<secret:db#password@3>"]), "not_found", &[]);
+        fails(launch(&world, &settings(&juju), &["$<secret:gone#password@2>"]), "not_found", &[]);
+    }
+}
+
+#[test]
 fn a_secret_of_a_charm_is_none_of_the_models() {
     let world = World::new();
     let juju = juju();

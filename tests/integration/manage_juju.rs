@@ -210,6 +210,54 @@ fn secrets_of_charms_are_listed_with_their_owner_and_left_to_them() {
 }
 
 #[test]
+fn a_list_is_as_long_as_the_model_is_and_no_other_reply() {
+    let model = Model::new();
+    let count = 10_000;
+    for number in 0..count {
+        model.juju.state().put_of("unit-x-0", &format!("{number:0>700}"), &[("key", b"v")]);
+    }
+    assert_eq!(model.json(&["list"]).as_array().unwrap().len(), count + 1);
+    // An old controller shows all of them, whichever is asked for.
+    model.juju.state().versions = vec![1];
+    model.fails(&["get", "db#password"], "too_big", &["8388608 bytes"]);
+}
+
+#[test]
+fn a_copy_reads_all_values_over_one_connection_and_leaves_charms_theirs() {
+    let model = Model::new();
+    for number in 0..120 {
+        model.juju.state().put(&format!("n{number:03}"), &[("key", number.to_string().as_bytes())]);
+    }
+    model.juju.state().put_of("application-mysql", "cert", &[("key", b"v")]);
+    model.juju.state().put_of("application-mysql", "n007", &[("key", b"the charm's")]);
+    model.world.file("l.json", r#"{"stores": {"l": {"kind": "local", "path": "l.age"}}}"#);
+    let local = |words: &[&str]| model.secret(&[&["-c", "l.json", "-s", "l"], words].concat());
+    local(&["init"]).done().quiet();
+    let before = model.juju.connections();
+    let done = model.secret(&["-c", "l.json", "copy", "--from", "prod", "--to", "l", "--json"]).done();
+    assert_eq!(done.status, Some(125), "{done:?}");
+    assert!(done.err.contains("store prod: cert: not readable") && done.err.lines().count() == 1, "{}", done.err);
+    let rows: Vec<Json> = serde_json::from_slice(&done.out).unwrap();
+    let copied: Vec<&str> =
+        rows.iter().filter_map(|row| (row["done"] == true).then(|| row["item"].as_str())?).collect();
+    let numbers = (0..120).map(|number| format!("n{number:03}"));
+    assert_eq!(copied, ["db".to_owned()].into_iter().chain(numbers).collect::<Vec<_>>());
+    // The list, the one of two that has the name, and fifty values at a time.
+    assert_eq!(model.juju.connections() - before, 1 + 1 + 3);
+    for (name, value) in [("n000#key", "0"), ("n007#key", "7"), ("n119#key", "119"), ("db#password", CANARY)] {
+        assert_eq!(local(&["get", name]).done().quiet().text(), value, "{name}");
+    }
+    // The other way round.
+    model.juju.state().remove("n001", &[]);
+    let before = model.juju.connections();
+    let done = model.secret(&["-c", "l.json", "copy", "--from", "l", "--to", "prod", "--dry-run", "--json"]).done();
+    let rows: Vec<Json> = serde_json::from_slice(&done.out).unwrap();
+    let fits: Vec<&Json> =
+        rows.iter().filter(|row| row["result"] == "would be copied").map(|row| &row["item"]).collect();
+    assert_eq!((fits, model.juju.connections() - before), (vec![&json!("n001")], 3), "{done:?}");
+}
+
+#[test]
 fn a_name_that_is_taken_is_kept_unless_replacing_is_said_and_then_its_grants_stay() {
     let model = Model::new();
     let uri = model.json(&["show", "db"])["uri"].clone();
@@ -442,7 +490,7 @@ fn a_write_whose_answer_is_lost_is_not_sent_again_and_the_error_says_that_it_may
         for (code, fault) in faults {
             let model = Model::new();
             model.juju.next(request, fault);
-            model.fails(arguments, code, &["may have been made", "inject secret show", &endpoint(&model.juju)]);
+            model.fails(arguments, code, &["may have been done all the same", &endpoint(&model.juju)]);
             assert_eq!(model.writes(), 1, "{request}");
         }
     }
@@ -451,7 +499,7 @@ fn a_write_whose_answer_is_lost_is_not_sent_again_and_the_error_says_that_it_may
     let arguments = ["--timeout", "2s", "add", "new", "--field", "token=@-"];
     let inject = model.world.secret(&[&["-c", "c.json"][..], &arguments].concat());
     model.secret(&["list"]).done().quiet();
-    refused(inject.env("JUJU_LOGIN", PASSWORD).input("v"), "timeout", &["may have been made", "--timeout"]);
+    refused(inject.env("JUJU_LOGIN", PASSWORD).input("v"), "timeout", &["may have been done", "--timeout"]);
     assert_eq!(model.writes(), 1);
 }
 

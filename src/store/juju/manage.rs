@@ -6,12 +6,12 @@
 
 use super::rpc::{Refusal, Session, malformed};
 use super::time::utc;
-use super::{Juju, Name, Wanted, fields, filter, find, in_our_words, is_id, removed, secrets_version};
-use crate::net::{Fault, retried};
+use super::{Juju, Name, Visit, Wanted, fields, filter, find, id_in, in_our_words, removed, secrets_version};
+use crate::net::{self, Fault, retried, unsure};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::store::manage::{
-    Attribute, Attributes, Content, Doing, Existing, Manage, ManageError, Metadata, NewContent, Outcomes, Verb,
+    Attribute, Attributes, Content, Doing, Each, Existing, Item, Manage, ManageError, Metadata, NewContent, Outcomes, Verb,
 };
 use crate::store::object::Object;
 use crate::store::{Context, Settings, StoreError};
@@ -19,10 +19,15 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value as Json, json};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// The most bytes of a secret's values together, as base64.
 const LARGEST: usize = 1_000_000;
+
+/// The most bytes of a list of all secrets, which Juju gives in one piece: as its own Python client has it. Ten
+/// thousand secrets with five revisions each are some 10 MB.
+const LARGEST_LIST: usize = 64 << 20;
 
 /// What the API tells of a secret, and of each revision of it.
 const ATTRIBUTES: [&str; 13] = [
@@ -116,10 +121,40 @@ impl Manage for Juju {
         })
     }
 
+    /// As one connection serves them all, a controller has one login to check.
+    fn values<'a>(&'a self, addresses: &'a [Address], _: &'a Attributes) -> Doing<'a, Vec<Each<Content>>> {
+        Box::pin(async {
+            let wanted = addresses.iter().map(wanted).collect::<Result<Vec<_>, _>>()?;
+            let contents = self.look(async |visit| visit.contents(&wanted).await).await?;
+            Ok(contents.into_iter().map(|content| content.map(Content::Fields)).collect())
+        })
+    }
+
+    fn meets<'a>(&'a self, items: &'a [&'a Item]) -> Doing<'a, Vec<Each<bool>>> {
+        Box::pin(async {
+            let names = items.iter().map(|item| wanted(&item.address).map(|wanted| wanted.name));
+            let names = names.collect::<Result<Vec<_>, _>>()?;
+            let found = self.look(async |visit| visit.find_each(&names).await).await?;
+            Ok(found.into_iter().map(|found| Ok(found.is_ok_and(|secret| secret.is_own))).collect())
+        })
+    }
+
+    fn shows<'a>(&'a self, addresses: &'a [Address], _: &'a Attributes) -> Doing<'a, Vec<Each<Metadata>>> {
+        Box::pin(async {
+            let wanted = addresses.iter().map(wanted).collect::<Result<Vec<_>, _>>()?;
+            let names: Vec<Name> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
+            let (visit, found) = self.visit(async |visit| visit.find_each(&names).await).await?;
+            let shown = wanted.iter().zip(found).map(|(wanted, found)| visit.described(wanted, found?)).collect();
+            visit.session.close().await;
+            Ok(shown)
+        })
+    }
+
     fn list<'a>(&'a self, _: &'a Attributes) -> Doing<'a, Vec<Metadata>> {
         Box::pin(async {
             let params = json!({ "filter": {}, "show-secrets": false }).to_string();
-            let mut secrets = self.look(async |visit| visit.list(&params).await).await?;
+            let (visit, mut secrets) = self.visit_for(LARGEST_LIST, async |visit| visit.list(&params).await).await?;
+            visit.session.close().await;
             secrets.sort_by(|one, other| one.order().cmp(&other.order()));
             Ok(secrets.into_iter().map(|secret| secret.metadata).collect())
         })
@@ -129,14 +164,9 @@ impl Manage for Juju {
         Box::pin(async {
             let wanted = wanted(address)?;
             let (visit, found) = self.visit(async |visit| visit.find(&wanted.name).await).await?;
-            let secret = found?;
-            let metadata = match wanted.revision {
-                None => Some(secret.metadata),
-                Some(number) => secret.revisions.into_iter().find(|one| one.revision == Some(number.into())),
-            };
-            let metadata = metadata.ok_or_else(|| visit.not_found(&wanted));
+            let shown = visit.described(&wanted, found?);
             visit.session.close().await;
-            metadata
+            shown
         })
     }
 
@@ -234,10 +264,19 @@ impl Manage for Juju {
 impl Juju {
     /// A connection, and what a verb has to know first.
     async fn visit<T>(&self, look: impl AsyncFn(&mut Visit) -> Result<T, Fault>) -> Result<(Visit, T), ManageError> {
+        self.visit_for(net::LARGEST, look).await
+    }
+
+    /// The same for replies of up to this many bytes.
+    async fn visit_for<T>(
+        &self,
+        largest: usize,
+        look: impl AsyncFn(&mut Visit) -> Result<T, Fault>,
+    ) -> Result<(Visit, T), ManageError> {
         let looked = retried(&self.deadline, self.retries, async || {
-            let (session, model) = self.enter().await?;
+            let (session, model) = self.enter(largest).await?;
             let version = secrets_version(&session)?;
-            let mut visit = Visit { session, model, version, user: self.login.user.clone() };
+            let mut visit = Visit { session, model, version };
             let found = look(&mut visit).await?;
             Ok((visit, found))
         });
@@ -285,16 +324,6 @@ impl Juju {
     }
 }
 
-/// A connection to the model, for one verb.
-struct Visit {
-    session: Session,
-    /// Its UUID.
-    model: String,
-    /// Of the calls on secrets.
-    version: u64,
-    user: String,
-}
-
 /// What a look for one secret came to; an absent one is no reason to ask again.
 type Found<T> = Result<T, ManageError>;
 
@@ -302,31 +331,31 @@ impl Visit {
     /// What the controller shows of the secrets that a filter leaves.
     async fn list(&mut self, params: &str) -> Result<Vec<Listed>, Fault> {
         let message = self.session.call("Secrets", self.version, "ListSecrets", params).await?;
-        let origin = self.session.origin();
-        let result = match self.session.reply(&message)?.result {
-            Ok(result) => result,
-            Err(refusal) if refusal.is_absence() => return Ok(Vec::new()),
-            Err(refusal) if refusal.code == "unauthorized access" => {
-                let text = format!(
-                    "{origin}: `{}` may not see the secrets of the model; that takes `juju grant USER read MODEL`",
-                    self.user
-                );
-                return Err(StoreError::Denied(text).into());
-            }
-            Err(refusal) => return Err(refusal.fault(origin)),
-        };
-        let listed = result.get::<Vec<Object<'_>>>("results").and_then(|secrets| {
-            let owner = format!("model-{}", self.model);
-            secrets.iter().map(|secret| Listed::read(secret, &owner)).collect()
-        });
-        Ok(listed.ok_or_else(|| malformed(origin))?)
+        let result = self.session.reply(&message)?.result;
+        Listed::all(result, &self.model, &self.session)
     }
 
     /// The secret that a name means: the model's own, or else a charm's.
     async fn find(&mut self, name: &Name) -> Result<Found<Listed>, Fault> {
-        name.check_model(&self.model)?;
-        let whole = Wanted { name: name.clone(), revision: None };
-        let mut found = self.list(&filter(&whole, false)).await?;
+        let found = self.find_each(std::slice::from_ref(name)).await?.pop();
+        Ok(found.unwrap_or_else(|| Err(self.not_found(&Wanted::latest(name)))))
+    }
+
+    /// The same for each of these names, in their order.
+    async fn find_each(&mut self, names: &[Name]) -> Result<Vec<Found<Listed>>, Fault> {
+        names.iter().try_for_each(|name| name.check_model(&self.model))?;
+        let params = names.iter().map(|name| filter(&Wanted::latest(name), false));
+        let (mut listed, model) = (BTreeMap::new(), &self.model);
+        let answer = |session: &Session, at: usize, result: Result<Object<'_>, Refusal<'_>>| {
+            listed.insert(at, Listed::all(result, model, session)?);
+            Ok(())
+        };
+        self.session.call_each("Secrets", self.version, "ListSecrets", params, answer).await?;
+        Ok(names.iter().zip(listed.into_values()).map(|(name, found)| self.meant(name, found)).collect())
+    }
+
+    /// Of those that a name left, the one that it means.
+    fn meant(&self, name: &Name, mut found: Vec<Listed>) -> Found<Listed> {
         // An old controller looks at no label.
         found.retain(|secret| match name {
             Name::Id { id, .. } => secret.id == *id,
@@ -342,38 +371,72 @@ impl Visit {
             );
             return Err(StoreError::Settings(text).into());
         }
-        Ok(found.into_iter().next().ok_or_else(|| self.not_found(&whole)))
+        found.into_iter().next().ok_or_else(|| self.not_found(&Wanted::latest(name)))
     }
 
-    /// The values of a secret that the model owns. It is found first: those of a charm's that has the same label never
-    /// leave the controller, nor does its lack of a revision count.
-    async fn content(&mut self, wanted: &Wanted) -> Result<Found<Fields>, Fault> {
-        let secret = match self.find(&wanted.name).await? {
-            Ok(secret) => secret,
-            absent => return Ok(absent.map(|_| Fields::new())),
+    /// What is known of a secret at the revision that is wanted.
+    fn described(&self, wanted: &Wanted, secret: Listed) -> Found<Metadata> {
+        let metadata = match wanted.revision {
+            None => Some(secret.metadata),
+            Some(number) => secret.revisions.into_iter().find(|one| one.revision == Some(number.into())),
         };
+        metadata.ok_or_else(|| self.not_found(wanted))
+    }
+
+    /// The values of a secret that the model owns.
+    async fn content(&mut self, wanted: &Wanted) -> Result<Found<Fields>, Fault> {
+        let content = self.contents(std::slice::from_ref(wanted)).await?.pop();
+        Ok(content.unwrap_or_else(|| Err(self.not_found(wanted))))
+    }
+
+    /// The same for each of these, in their order. They are found first: the values of a charm's that has the same label
+    /// never leave the controller, nor does its lack of a revision count.
+    async fn contents(&mut self, wanted: &[Wanted]) -> Result<Vec<Found<Fields>>, Fault> {
+        let names: Vec<Name> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
+        let found = self.find_each(&names).await?;
+        let own = |(wanted, found): (&Wanted, Found<Listed>)| self.own(wanted, found?);
+        let by_id: Vec<Found<Wanted>> = wanted.iter().zip(found).map(own).collect();
+        let asked = wanted.iter().zip(&by_id).filter_map(|(wanted, by_id)| Some((wanted, by_id.as_ref().ok()?)));
+        let asked: Vec<(&Wanted, &Wanted)> = asked.collect();
+        let params = asked.iter().map(|(_, by_id)| filter(by_id, true));
+        let (mut read, model) = (BTreeMap::new(), &self.model);
+        let answer = |session: &Session, at: usize, result: Result<Object<'_>, Refusal<'_>>| {
+            let (wanted, by_id) = asked[at];
+            let secret = find(by_id, model, result, session.origin())?;
+            let fields = match secret.map(|secret| fields(&secret, wanted, session.origin())).transpose() {
+                Err(fault) if fault.is_transient() => return Err(fault),
+                fields => fields.map_err(|fault| fault.error),
+            };
+            read.insert(at, fields);
+            Ok(())
+        };
+        self.session.call_each("Secrets", self.version, "ListSecrets", params, answer).await?;
+        let mut read = read.into_values();
+        let content = |(wanted, by_id): (&Wanted, Found<Wanted>)| {
+            by_id?;
+            read.next().transpose()?.flatten().ok_or_else(|| self.not_found(wanted))
+        };
+        Ok(wanted.iter().zip(by_id).map(content).collect())
+    }
+
+    /// What is to be asked for its values, by its id; only where it has some for us.
+    fn own(&self, wanted: &Wanted, secret: Listed) -> Found<Wanted> {
+        let origin = self.session.origin();
         if !secret.is_own {
             let text = format!(
-                "{}: {} is of {}, and only a charm reads its values",
-                self.session.origin(),
+                "{origin}: {} is of {}, and only a charm reads its values",
                 wanted.name,
                 secret.metadata.place.as_deref().unwrap_or("a charm")
             );
             return Err(StoreError::NotReadable(text).into());
         }
         let number = wanted.revision.map(u64::from).or(secret.metadata.revision);
-        if !secret.revisions.iter().any(|left| left.revision == number) {
-            return match wanted.revision {
-                Some(_) => Ok(Err(self.not_found(wanted))),
-                None => Err(removed(wanted, self.session.origin()).into()),
-            };
+        if secret.revisions.iter().any(|left| left.revision == number) {
+            return Ok(Wanted { name: Name::Id { id: secret.id, model: None }, revision: wanted.revision });
         }
-        let by_id = Wanted { name: Name::Id { id: secret.id, model: None }, revision: wanted.revision };
-        let message = self.session.call("Secrets", self.version, "ListSecrets", &filter(&by_id, true)).await?;
-        let origin = self.session.origin();
-        match find(&by_id, &self.model, self.session.reply(&message)?.result, origin)? {
-            Some(secret) => fields(&secret, wanted, origin).map(Ok),
-            None => Ok(Err(self.not_found(wanted))),
+        match wanted.revision {
+            Some(_) => Err(self.not_found(wanted)),
+            None => Err(removed(wanted, origin).into()),
         }
     }
 
@@ -386,7 +449,7 @@ impl Visit {
             )));
         }
         let message = self.session.call("Secrets", self.version, request, params).await;
-        let message = message.map_err(|fault| unsure(fault.error))?;
+        let message = message.map_err(|fault| unsure(in_our_words(fault.error)))?;
         let result = match self.session.reply(&message).map_err(unsure)?.result {
             Ok(result) => result,
             Err(refusal) => return Ok(Err(refusal.bare())),
@@ -422,7 +485,7 @@ impl Visit {
             "unauthorized access" => StoreError::Denied(format!(
                 "{origin}: `{}` may not change `{name}`; that takes `juju grant USER write MODEL` (admin before 3.6), \
                  and a charm's secret is its charm's alone to change",
-                self.user
+                self.session.user()
             ))
             .into(),
             "already exists" => ManageError::Exists { name: name.to_owned(), store: self.store() },
@@ -443,16 +506,6 @@ impl Visit {
 
 /// What became of each item of a write; Err: of none anything.
 type Answers = Result<Vec<Option<Refusal<'static>>>, Refusal<'static>>;
-
-/// A failure after which a write may have been done.
-fn unsure(error: StoreError) -> ManageError {
-    let text = |why: &str| {
-        format!(
-            "{why}; the change was sent and may have been made, so look with `inject secret show` before you repeat it"
-        )
-    };
-    in_our_words(error).map(text).into()
-}
 
 /// Whoever may write secrets and not read them can do without the others' values.
 fn all_keys_instead(error: ManageError) -> ManageError {
@@ -596,10 +649,31 @@ struct Listed {
 }
 
 impl Listed {
+    /// What a controller shows in a list.
+    fn all(result: Result<Object<'_>, Refusal<'_>>, model: &str, session: &Session) -> Result<Vec<Self>, Fault> {
+        let origin = session.origin();
+        let result = match result {
+            Ok(result) => result,
+            Err(refusal) if refusal.is_absence() => return Ok(Vec::new()),
+            Err(refusal) if refusal.code == "unauthorized access" => {
+                let text = format!(
+                    "{origin}: `{}` may not see the secrets of the model; that takes `juju grant USER read MODEL`",
+                    session.user()
+                );
+                return Err(StoreError::Denied(text).into());
+            }
+            Err(refusal) => return Err(refusal.fault(origin)),
+        };
+        let owner = format!("model-{model}");
+        let secrets = result.get::<Vec<Object<'_>>>("results");
+        let listed = secrets.and_then(|secrets| secrets.iter().map(|secret| Self::read(secret, &owner)).collect());
+        Ok(listed.ok_or_else(|| malformed(origin))?)
+    }
+
     /// None: it is something else. `owner` is the model.
     fn read(secret: &Object<'_>, owner: &str) -> Option<Self> {
         let uri = secret.get::<String>("uri")?;
-        let id = uri.rsplit([':', '/']).next().filter(|id| is_id(id))?.to_owned();
+        let id = id_in(&uri)?.to_owned();
         let owned_by = secret.get::<String>("owner-tag")?;
         let is_own = owned_by == owner;
         let label = secret.get::<String>("label").filter(|label| !label.is_empty());

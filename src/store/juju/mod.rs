@@ -14,14 +14,14 @@ use super::manage::{Attribute, Managing, Verb};
 use super::object::Object;
 use super::remote::{fetch_each, look_each, reach};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError};
-use crate::net::{Base, Client, Deadline, Fault, Roots, WebSocket, race, retried};
+use crate::net::{self, Base, Client, Deadline, Fault, Roots, WebSocket, race, retried};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::template::Value;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use login::{Login, Model, is_uuid};
-use rpc::{Refusal, Reply, Session, malformed};
+use rpc::{Refusal, Session, malformed};
 use serde_json::json;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -69,9 +69,6 @@ pub(crate) static KIND: Kind = Kind {
 /// What a controller's certificate is for, whatever host has it.
 const SERVER_NAME: &str = "juju-apiserver";
 const PORT: u16 = 17070;
-/// Requests that wait for their replies at the same time. They are small: none waits to be sent while
-/// replies wait to be read.
-const AT_ONCE: usize = 100;
 
 fn open(settings: &Settings, context: &Context<'_>) -> Result<Box<dyn Store>, StoreError> {
     let juju = Juju::open(settings, context).map_err(in_our_words)?;
@@ -112,6 +109,16 @@ enum Name {
 }
 
 impl Wanted {
+    /// The secret, whatever its revision.
+    fn latest(name: &Name) -> Self {
+        Self { name: name.clone(), revision: None }
+    }
+
+    /// Juju fails a whole request for a revision where one of the secrets that have the name lacks it, be it a charm's.
+    fn may_be_hidden(&self) -> bool {
+        self.revision.is_some() && matches!(self.name, Name::Label(_))
+    }
+
     fn parse(address: &Address) -> Result<Self, String> {
         let revision = address.version.as_deref().map(|version| {
             let is_number = version.bytes().all(|byte| byte.is_ascii_digit());
@@ -167,6 +174,11 @@ fn is_id(text: &str) -> bool {
     text.len() == 20 && has_letters && text.ends_with(['0', 'g'])
 }
 
+/// The id in a URI as a controller writes it.
+fn id_in(uri: &str) -> Option<&str> {
+    uri.rsplit([':', '/']).next().filter(|id| is_id(id))
+}
+
 /// One way to the controller.
 struct Door {
     client: Client,
@@ -199,6 +211,16 @@ struct Known<T> {
 impl<T> Known<T> {
     fn nothing() -> Self {
         Self { identity: RefCell::default(), answers: RefCell::default() }
+    }
+
+    /// What may go better in a moment is no answer: it is asked again, with all that has none yet.
+    fn put(&self, wanted: &Wanted, answer: Result<Option<T>, Fault>) -> Result<(), Fault> {
+        let answer = match answer {
+            Err(fault) if fault.is_transient() => return Err(fault),
+            answer => answer.map_err(|fault| fault.error),
+        };
+        self.answers.borrow_mut().insert(wanted.clone(), answer);
+        Ok(())
     }
 
     /// The answer to what was asked; each is handed out once.
@@ -274,64 +296,50 @@ impl Juju {
 
     /// Answers what has no answer yet, on one connection.
     async fn ask<T: Asked>(&self, wanted: &[Wanted], known: &Known<T>) -> Result<(), Fault> {
-        let (mut session, model) = self.enter().await?;
+        let (session, model) = self.enter(net::LARGEST).await?;
         *known.identity.borrow_mut() = format!("user {}, model {model} at {}", self.login.user, session.origin());
         // A launch asks nevertheless, and believes the answer.
         if !T::WITH_VALUE && session.gives_values() == Some(false) {
             return Err(denied(session.origin()).into());
         }
         let version = secrets_version(&session)?;
-        let answers = &known.answers;
-        let mut rest =
-            wanted.iter().filter(|wanted| !answers.borrow().contains_key(wanted)).collect::<Vec<_>>().into_iter();
-        let mut under_way: BTreeMap<u64, &Wanted> = BTreeMap::new();
-        loop {
-            while under_way.len() < AT_ONCE
-                && let Some(next) = rest.next()
-            {
-                if let Err(error) = next.name.check_model(&model) {
-                    answers.borrow_mut().insert(next.clone(), Err(error));
-                    continue;
-                }
-                let params = filter(next, T::WITH_VALUE);
-                let number = session.send("Secrets", version, "ListSecrets", &params).await?;
-                under_way.insert(number, next);
+        let mut questions = Vec::new();
+        for wanted in wanted {
+            if known.answers.borrow().contains_key(wanted) {
+                continue;
             }
-            if under_way.is_empty() {
-                session.close().await;
-                return Ok(());
+            match wanted.name.check_model(&model) {
+                Ok(()) => questions.push((wanted, wanted.clone())),
+                Err(error) => known.put(wanted, Err(error.into()))?,
             }
-            let message = session.receive().await?;
-            let reply = Reply::parse(&message).ok_or_else(|| malformed(session.origin()))?;
-            let next = under_way.remove(&reply.number).ok_or_else(|| malformed(session.origin()))?;
-            let found = find(next, &model, reply.result, session.origin());
-            let answer = found.and_then(|secret| secret.map(|secret| T::read(&secret, next, &session)).transpose());
-            let answer = match answer {
-                // What may go better in a moment is asked again, with what is not answered yet.
-                Err(fault) if fault.is_transient() => return Err(fault),
-                answer => answer.map_err(|fault| fault.error),
-            };
-            answers.borrow_mut().insert(next.clone(), answer);
         }
+        let mut visit = Visit { session, model, version };
+        let hidden = visit.ask_for(&questions, known).await?;
+        if !hidden.is_empty() {
+            let own = visit.own_ids(&hidden, known).await?;
+            visit.ask_for(&own, known).await?;
+        }
+        visit.session.close().await;
+        Ok(())
     }
 
-    /// A connection to the model, and the model's UUID.
-    async fn enter(&self) -> Result<(Session, String), Fault> {
+    /// A connection to the model, whose replies have at most this many bytes, and the model's UUID.
+    async fn enter(&self, largest: usize) -> Result<(Session, String), Fault> {
         let model = match &self.login.model {
             Model::Id(id) => id.clone(),
             Model::Name { owner, name } => self.find_model(owner, name).await?,
         };
-        let session = self.log_in(&format!("/model/{model}/api")).await?;
+        let session = self.log_in(&format!("/model/{model}/api"), largest).await?;
         Ok((session, model))
     }
 
-    async fn log_in(&self, path: &str) -> Result<Session, Fault> {
-        Session::log_in(self.connect(path).await?, &self.login).await
+    async fn log_in(&self, path: &str, largest: usize) -> Result<Session, Fault> {
+        Session::log_in(self.connect(path, largest).await?, &self.login).await
     }
 
     /// By the door that opens first: the controllers of a cluster have one each.
-    async fn connect(&self, path: &str) -> Result<WebSocket, Fault> {
-        let knocks = self.doors.iter().map(|door| door.client.websocket(door.server_name.as_deref(), path));
+    async fn connect(&self, path: &str, largest: usize) -> Result<WebSocket, Fault> {
+        let knocks = self.doors.iter().map(|door| door.client.websocket(door.server_name.as_deref(), path, largest));
         race(knocks).await.map_err(|fault| {
             let mut fault = fault.unwrap_or_else(|| StoreError::Settings("`endpoints` is empty".to_owned()).into());
             if self.doors.len() > 1 {
@@ -343,7 +351,7 @@ impl Juju {
 
     /// Asks the controller for the UUID of a model that the client has not met.
     async fn find_model(&self, owner: &str, name: &str) -> Result<String, Fault> {
-        let mut session = self.log_in("/api").await?;
+        let mut session = self.log_in("/api", net::LARGEST).await?;
         let origin = session.origin();
         let version = session.version("ModelManager", &[5, 6, 7, 8, 9, 10, 11]);
         let version = version.ok_or_else(|| malformed(origin))?;
@@ -367,6 +375,73 @@ impl Juju {
         })?;
         session.close().await;
         Ok(found)
+    }
+}
+
+/// A connection to the model.
+struct Visit {
+    session: Session,
+    /// Its UUID.
+    model: String,
+    /// Of the calls on secrets.
+    version: u64,
+}
+
+/// A secret that is wanted, and as what it is asked for.
+type Question<'w> = (&'w Wanted, Wanted);
+
+impl Visit {
+    /// Answers all but those where a charm's secret may have hidden the model's own.
+    async fn ask_for<'w, T: Asked>(
+        &mut self,
+        questions: &[Question<'w>],
+        known: &Known<T>,
+    ) -> Result<Vec<&'w Wanted>, Fault> {
+        let mut hidden = Vec::new();
+        let params = questions.iter().map(|(_, asked)| filter(asked, T::WITH_VALUE));
+        let model = &self.model;
+        let answer = |session: &Session, at: usize, result: Result<Object<'_>, Refusal<'_>>| {
+            let (wanted, asked) = &questions[at];
+            if asked.may_be_hidden() && result.as_ref().is_err_and(Refusal::is_absence) {
+                hidden.push(*wanted);
+                return Ok(());
+            }
+            let found = find(asked, model, result, session.origin());
+            let read = |secret: Object<'_>| T::read(&secret, wanted, session);
+            known.put(wanted, found.and_then(|secret| secret.map(read).transpose()))
+        };
+        self.session.call_each("Secrets", self.version, "ListSecrets", params, answer).await?;
+        Ok(hidden)
+    }
+
+    /// Asks for the model's own secrets of these names by their ids; answers where there are none.
+    async fn own_ids<'w, T: Asked>(
+        &mut self,
+        wanted: &[&'w Wanted],
+        known: &Known<T>,
+    ) -> Result<Vec<Question<'w>>, Fault> {
+        let mut own = Vec::new();
+        let whole: Vec<Wanted> = wanted.iter().map(|wanted| Wanted::latest(&wanted.name)).collect();
+        let params = whole.iter().map(|whole| filter(whole, false));
+        let model = &self.model;
+        let answer = |session: &Session, at: usize, result: Result<Object<'_>, Refusal<'_>>| {
+            let id = |secret: Object<'_>| {
+                let id = secret.get::<String>("uri").as_deref().and_then(id_in).map(str::to_owned);
+                id.ok_or_else(|| malformed(session.origin()))
+            };
+            let found = find(&whole[at], model, result, session.origin());
+            match found.and_then(|secret| Ok(secret.map(id).transpose()?)) {
+                Ok(Some(id)) => {
+                    let revision = wanted[at].revision;
+                    own.push((wanted[at], Wanted { name: Name::Id { id, model: None }, revision }));
+                    Ok(())
+                }
+                Ok(None) => known.put(wanted[at], Ok(None)),
+                Err(fault) => known.put(wanted[at], Err(fault)),
+            }
+        };
+        self.session.call_each("Secrets", self.version, "ListSecrets", params, answer).await?;
+        Ok(own)
     }
 }
 
@@ -410,9 +485,7 @@ fn find<'j>(
         has("owner-tag", &owner)
             && match &wanted.name {
                 Name::Label(label) => has("label", label),
-                Name::Id { id, .. } => {
-                    secret.get::<String>("uri").is_some_and(|uri| uri.rsplit([':', '/']).next() == Some(id))
-                }
+                Name::Id { id, .. } => secret.get::<String>("uri").is_some_and(|uri| id_in(&uri) == Some(id)),
             }
     };
     let mut found = found.into_iter().filter(is_wanted);

@@ -9,15 +9,21 @@ use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::object::Object;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::Zeroizing;
 
 /// What we claim to be: the first whose calls these are. Of users it is not checked.
 const CLIENT_VERSION: &str = "3.6.0";
 
+/// Requests that wait for their replies at the same time. They are small: none waits to be sent while
+/// replies wait to be read.
+const AT_ONCE: usize = 100;
+
 /// A connection that is logged in.
 pub(super) struct Session {
     socket: WebSocket,
+    user: String,
     /// The number of the last request.
     last: u64,
     /// What can be asked, each in the versions that the server has.
@@ -103,7 +109,7 @@ pub(super) fn malformed(origin: &dyn fmt::Display) -> StoreError {
 
 impl Session {
     pub(super) async fn log_in(socket: WebSocket, login: &Login) -> Result<Self, Fault> {
-        let mut session = Self { socket, last: 0, facades: Vec::new(), gives_values: None };
+        let mut session = Self { socket, user: login.user.clone(), last: 0, facades: Vec::new(), gives_values: None };
         let params = credentials(&login.user, &login.password)?;
         let message = session.call("Admin", 3, "Login", &params).await?;
         let reply = session.reply(&message)?;
@@ -178,7 +184,7 @@ impl Session {
     }
 
     /// The number that the reply will have.
-    pub(super) async fn send(&mut self, facade: &str, version: u64, request: &str, params: &str) -> Result<u64, Fault> {
+    async fn send(&mut self, facade: &str, version: u64, request: &str, params: &str) -> Result<u64, Fault> {
         self.last += 1;
         let number = self.last;
         // Nothing of ours in it needs quoting but the parameters, which are JSON. Sized, so that no copy is left.
@@ -194,7 +200,7 @@ impl Session {
     }
 
     /// The next message, whatever it is about.
-    pub(super) async fn receive(&mut self) -> Result<impl std::ops::Deref<Target = [u8]> + use<>, Fault> {
+    async fn receive(&mut self) -> Result<impl std::ops::Deref<Target = [u8]> + use<>, Fault> {
         self.socket.receive().await
     }
 
@@ -210,10 +216,44 @@ impl Session {
         self.receive().await
     }
 
+    /// Requests of one name, many under way at the same time. Each reply is handed over once, with the place of its
+    /// request; a fault ends it all.
+    pub(super) async fn call_each(
+        &mut self,
+        facade: &str,
+        version: u64,
+        request: &str,
+        params: impl IntoIterator<Item = String>,
+        mut answer: impl FnMut(&Self, usize, Result<Object<'_>, Refusal<'_>>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut rest = params.into_iter().enumerate();
+        let mut under_way: BTreeMap<u64, usize> = BTreeMap::new();
+        loop {
+            while under_way.len() < AT_ONCE
+                && let Some((at, params)) = rest.next()
+            {
+                let number = self.send(facade, version, request, &params).await?;
+                under_way.insert(number, at);
+            }
+            if under_way.is_empty() {
+                return Ok(());
+            }
+            let message = self.receive().await?;
+            let reply = Reply::parse(&message).ok_or_else(|| malformed(self.origin()))?;
+            let at = under_way.remove(&reply.number).ok_or_else(|| malformed(self.origin()))?;
+            answer(self, at, reply.result)?;
+        }
+    }
+
     /// The reply to the last request.
     pub(super) fn reply<'j>(&self, message: &'j [u8]) -> Result<Reply<'j>, StoreError> {
         let reply = Reply::parse(message).filter(|reply| reply.number == self.last);
         reply.ok_or_else(|| malformed(self.origin()))
+    }
+
+    /// As who we are let in.
+    pub(super) fn user(&self) -> &str {
+        &self.user
     }
 
     /// For messages.
