@@ -262,8 +262,8 @@ fn copy(
     let _hardened = Hardened::new();
     let spec = spec::Spec::load(inputs, environ)?;
     let (timeout, retries) = (options.timeout, options.retries);
-    let from = plan::store_to_manage(&spec, Some(&transfer.from), environ)?;
-    let to = plan::store_to_manage(&spec, Some(&transfer.to), environ)?;
+    let from = plan::store_to_manage(&spec, Some(&transfer.from.store), environ)?;
+    let to = plan::store_to_manage(&spec, Some(&transfer.to.store), environ)?;
     let [from, to] = [&from, &to].map(|(name, kind, settings)| manage::Side {
         name: name.clone(),
         session: manage::Session { kind, settings, environ, timeout, retries },

@@ -919,7 +919,7 @@ _inject() {
             return 0
             ;;
         inject__subcmd__secret__subcmd__copy)
-            opts="-y -c -s -q -v -h --from --to --from-scope --to-scope --dry-run --replace --yes --json --config --require-config --store --timeout --retries --log-format --quiet --verbose --help"
+            opts="-y -c -s -q -v -h --from --to --from-scope --from-id --to-scope --to-id --dry-run --replace --yes --json --config --require-config --store --timeout --retries --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -937,7 +937,15 @@ _inject() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --from-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --to-scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -561,7 +561,9 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -l from -d 'The store that has them: one of the configuration, or a kind' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -l to -d 'The store that gets them' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -l from-scope -d 'Copy what holds in this scope, in stores that have scopes' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -l from-id -d 'The id of what that scope is, in stores that tell scopes apart by one' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -l to-scope -d 'Where the copies hold' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -l to-id -d 'The id of what that scope is' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -s s -l store -d 'The default store' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from copy" -l timeout -d 'One deadline for all of resolving [default: 30s]' -r

@@ -2,7 +2,7 @@
 //!
 //! No value is parsed here: clap would quote a bad one in its error.
 
-use super::{Input, Task, Transfer, Typed, Verb};
+use super::{End, Input, Task, Transfer, Typed, Verb};
 use crate::store::manage::Format;
 use crate::store::manage::attributes::{Form, OPTIONS, Row};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -156,7 +156,9 @@ fn copy() -> Command {
             one("from", "STORE", "The store that has them: one of the configuration, or a kind").required(true),
             one("to", "STORE", "The store that gets them").required(true),
             one("from-scope", "SCOPE", "Copy what holds in this scope, in stores that have scopes"),
+            one("from-id", "ID", "The id of what that scope is, in stores that tell scopes apart by one"),
             one("to-scope", "SCOPE", "Where the copies hold"),
+            one("to-id", "ID", "The id of what that scope is"),
             flag("dry-run", "Read and report, and write nothing"),
             flag("replace", "Replace secrets that have the names"),
             yes(),
@@ -222,10 +224,8 @@ pub(crate) fn typed(matches: &ArgMatches) -> Option<Task> {
 fn transfer(given: &ArgMatches) -> Option<Transfer> {
     let text = |id: &str| given.get_one::<String>(id).cloned();
     Some(Transfer {
-        from: text("from")?,
-        to: text("to")?,
-        from_scope: text("from-scope"),
-        to_scope: text("to-scope"),
+        from: End { store: text("from")?, scope: text("from-scope"), id: text("from-id") },
+        to: End { store: text("to")?, scope: text("to-scope"), id: text("to-id") },
         names: given.get_many::<String>("name").unwrap_or_default().cloned().collect(),
         dry_run: given.get_flag("dry-run"),
         replace: given.get_flag("replace"),

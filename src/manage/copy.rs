@@ -17,16 +17,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What was typed behind `copy`.
 pub(crate) struct Transfer {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) from_scope: Option<String>,
-    pub(crate) to_scope: Option<String>,
+    pub(crate) from: End,
+    pub(crate) to: End,
     /// As for the other verbs; all without one.
     pub(crate) names: Vec<String>,
     pub(crate) dry_run: bool,
     pub(crate) replace: bool,
     pub(crate) yes: bool,
     pub(crate) json: bool,
+}
+
+/// One of the two stores, and where in it.
+pub(crate) struct End {
+    pub(crate) store: String,
+    pub(crate) scope: Option<String>,
+    /// Of what the scope is, where that has one.
+    pub(crate) id: Option<String>,
+}
+
+impl End {
+    fn place(&self) -> [(Attribute, Option<&String>); 2] {
+        [(Attribute::Scope, self.scope.as_ref()), (Attribute::Id, self.id.as_ref())]
+    }
+
+    fn has_place(&self) -> bool {
+        self.place().iter().any(|(_, said)| said.is_some())
+    }
 }
 
 /// Questions to a network that one deadline is for.
@@ -51,17 +67,20 @@ impl Side<'_> {
         self.session.ask(question).map_err(|error| vec![self.failure(&error)])
     }
 
-    /// What it knows of options with a verb that it has to have, and the scope that was said of it.
-    fn knows(&self, verb: Verb, scope: Option<&str>) -> Result<(&Managing, Attributes), Vec<Failure>> {
+    /// What it knows of options with a verb that it has to have, and the place that was said of it.
+    fn knows(&self, verb: Verb, end: &End) -> Result<(&Managing, Attributes), Vec<Failure>> {
         let known = || {
-            let given = self.session.attributes(verb, Vec::new())?;
+            let mut given = self.session.attributes(verb, Vec::new())?;
             let managing = self.session.managing()?;
-            let Some(scope) = scope else { return Ok((managing, given)) };
-            if !managing.known(verb).contains(&Attribute::Scope) {
-                return Err(ManageError::Usage(format!("a {} store has no scopes", self.session.kind.name)));
+            for (attribute, said) in end.place() {
+                let Some(said) = said else { continue };
+                if !managing.known(verb).contains(&attribute) {
+                    let lacks = if attribute == Attribute::Id { "ids of scopes" } else { "scopes" };
+                    let kind = self.session.kind.name;
+                    return Err(ManageError::Usage(format!("a store of kind {kind} has no {lacks}")));
+                }
+                given.say(attribute, Said::Text(said.clone()));
             }
-            let mut given = given;
-            given.say(Attribute::Scope, Said::Text(scope.to_owned()));
             Ok((managing, given))
         };
         known().map_err(|error| vec![self.failure(&error)])
@@ -125,13 +144,13 @@ impl Row {
 }
 
 pub(super) fn copy(transfer: &Transfer, from: &Side<'_>, to: &Side<'_>, io: &mut Io<'_>) -> Result<(), Vec<Failure>> {
-    if from.name == to.name && transfer.from_scope == transfer.to_scope {
+    if from.name == to.name && transfer.from.place() == transfer.to.place() {
         let text = format!("--from and --to both name the store {}; a copy needs two", from.name);
         return Err(vec![Failure::new(Code::Config, "", text)]);
     }
-    let (_, source) = from.knows(Verb::Get, transfer.from_scope.as_deref())?;
-    let (managing, target) = to.knows(Verb::Add, transfer.to_scope.as_deref())?;
-    if transfer.to_scope.is_some() {
+    let (_, source) = from.knows(Verb::Get, &transfer.from)?;
+    let (managing, target) = to.knows(Verb::Add, &transfer.to)?;
+    if transfer.to.has_place() {
         // So that one which is none is told once, and not for each secret.
         to.ask(async |store| store.list(&target).await.map(drop))?;
     }

@@ -22,7 +22,7 @@ use crate::store::manage::attributes::{Form, Row, Said};
 use crate::store::manage::{Attribute, Attributes, Format, Manage, Managing, Outcomes};
 pub(crate) use crate::store::manage::{ManageError, Verb};
 use crate::store::{self, Context, Kind, Settings, StoreError};
-pub(crate) use copy::{Side, Transfer};
+pub(crate) use copy::{End, Side, Transfer};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};

@@ -222,6 +222,7 @@ fn stores_that_a_copy_cannot_be_between_are_refused_before_anything_is_read() {
         ("--from vars --to b", &["store vars", "not managed"]),
         ("--from a --to vars", &["store vars", "not managed"]),
         ("--from a --to b --to-scope shop", &["store b", "\"shop\" is no scope"]),
+        ("--from a --to b --from-id 1", &["store a", "a store of kind local has no ids of scopes"]),
         ("--from a", &["--to"]),
     ] {
         secret(&world, &format!("copy {words}")).done().fails(125, pieces);

@@ -1,7 +1,7 @@
 //! `inject secret …` over the secrets and variables of Qovery.
 
 use crate::doubles::http::{Fault, Reply, Wire};
-use crate::doubles::qovery::{CONTAINER, ENVIRONMENT, HELM, PROJECT, Qovery, State, TOKEN, start};
+use crate::doubles::qovery::{CONTAINER, ENVIRONMENT, HELM, JOB, PROJECT, Qovery, State, TOKEN, start};
 use crate::harness::{Inject, World};
 use crate::remote::{self, TLS};
 use serde_json::{Value as Json, json};
@@ -254,6 +254,32 @@ fn what_the_token_may_not_see_and_what_is_not_there_are_told_with_both_reasons()
     site.refused(&at(&["list"], "galaxy", CONTAINER), b"", 1, &["`scope`"]);
     site.qovery.next([Fault::Instead(Reply::html(200, "<h1>"))]);
     site.refused(&["list"], b"", 1, &["malformed", "`url`"]);
+}
+
+#[test]
+fn a_copy_within_one_store_goes_from_place_to_place_and_lists_each_once() {
+    let site = Site::new();
+    for number in 0..20 {
+        site.qovery.state().put(PROJECT, &format!("N{number:02}"), &number.to_string(), false);
+    }
+    let copy = ["copy", "--from", "q", "--to", "q", "--json"];
+    let from = ["--from-scope", "project", "--from-id", PROJECT];
+    let place = [&copy[..], &from, &["--to-scope", "job", "--to-id", JOB]].concat();
+    let before = site.qovery.count();
+    let done = site.secret(&place).done();
+    // The target, the names, the values, what the target has; and one for each that is added, which in a job needs none.
+    assert_eq!((done.status, site.qovery.count() - before), (Some(125), 4 + 21), "{done:?}");
+    assert!(done.err.contains("store q: WIDE: not readable") && !done.err.contains(CANARY), "{}", done.err);
+    let rows: Vec<Json> = serde_json::from_slice(&done.out).unwrap();
+    let copied: Vec<&str> =
+        rows.iter().filter_map(|row| (row["done"] == true).then(|| row["item"].as_str())?).collect();
+    let numbers = (0..20).map(|number| format!("N{number:02}"));
+    assert_eq!(copied, ["HOST".to_owned()].into_iter().chain(numbers).collect::<Vec<_>>());
+    site.has(JOB, "HOST", Some("project's"));
+    site.has(JOB, "N07", Some("7"));
+    site.refused(&[&copy[..], &from[..2]].concat(), b"", 0, &["store q", "each needs the other"]);
+    site.refused(&[&copy[..], &["--to-id", JOB]].concat(), b"", 0, &["store q", "each needs the other"]);
+    site.refused(&copy, b"", 0, &["both name the store q"]);
 }
 
 #[test]

@@ -374,7 +374,8 @@ impl Account {
     /// What `--scope` and `--id` name, else that of the store.
     fn place(&self, given: &Attributes) -> Result<Place, ManageError> {
         let (scope, id) = (given.text(Attribute::Scope), given.text(Attribute::Id));
-        let wrong = |_| ManageError::Usage(format!("--scope is {SCOPES}, and --id its UUID; each needs the other"));
+        // As it is said of the two sides of a copy too, whose options have other names.
+        let wrong = |_| ManageError::Usage(format!("the scope is {SCOPES}, and the id its UUID; each needs the other"));
         match Place::of(scope, id).map_err(wrong)? {
             Some(place) => Ok(place),
             None => Ok(self.place.clone().ok_or_else(no_place)?),
