@@ -367,7 +367,7 @@ fn left_behind(metadata: &Metadata, has_scope: bool) -> Vec<(&'static str, Strin
         ("revisions", revisions, "the latest alone is copied"),
         ("alias", is_alias, "it becomes a secret of its own"),
         ("override", overrides, "it becomes a secret of its own"),
-        ("grants", has_any("applications") || has_any("access"), "`inject secret grant` makes them anew"),
+        ("grants", has_any("applications"), "`inject secret grant` makes them anew"),
         ("provider", has("provider_name"), "the value is copied, and no provider has it any more"),
     ];
     let rest = rest.into_iter().filter(|(_, is_there, _)| *is_there).map(|(what, _, why)| (what, why.to_owned()));

@@ -158,6 +158,7 @@ fn metadata_has_every_attribute_of_the_api_and_times_in_utc() {
         ("version", json!(1)),
         ("owner-tag", json!(format!("model-{MODEL}"))),
         ("access", access),
+        ("applications", json!(["ubuntu"])),
         ("revisions", json!([revision])),
         ("rotate-policy", json!(null)),
         ("next-rotate-time", json!(null)),

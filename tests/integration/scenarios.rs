@@ -2,7 +2,8 @@
 //! to a local store it answers the same on the way, and ends in the same visible state.
 //!
 //! A file has `local`, the settings of the local store that stands in; `words`, what is written differently for the two;
-//! `steps`, each with what is run, its input, and its output or the code of its failure; `state`, what a list shows in
+//! `steps`, each with what is run, its input (a text, fields or, as numbers, bytes), and its output or the code of its
+//! failure; `state`, what a list shows in
 //! the end of the secrets named there, as JSON pointers; and `launch`, the values that references then have.
 
 use crate::harness::World;
@@ -17,6 +18,14 @@ struct Side<'s> {
     scenario: &'s Json,
     /// `original` or `local`.
     name: &'static str,
+}
+
+/// Of a text, or as numbers.
+fn bytes(written: &Json) -> Option<Vec<u8>> {
+    match written {
+        Json::String(text) => Some(text.clone().into_bytes()),
+        numbers => numbers.as_array().map(|bytes| bytes.iter().map(|byte| byte.as_u64().unwrap() as u8).collect()),
+    }
 }
 
 impl Side<'_> {
@@ -52,9 +61,8 @@ impl Side<'_> {
             let told = format!("{}: {step}", self.name);
             let words = self.words(step["run"].as_str().unwrap());
             let input = match &step["input"] {
-                Json::String(text) => text.clone(),
-                Json::Null => String::new(),
-                fields => fields.to_string(),
+                Json::Object(fields) => serde_json::to_vec(fields).unwrap(),
+                other => bytes(other).unwrap_or_default(),
             };
             let arguments = ["-c", "c.json", "--log-format", "json", "secret"].map(str::to_owned);
             let inject = self.world.inject(arguments.into_iter().chain(words)).env("TOKEN", &self.login).input(input);
@@ -65,7 +73,7 @@ impl Side<'_> {
                 assert!(codes.into_iter().all(|told| told == code), "{told} {done:?}");
             } else {
                 assert_eq!((done.status, done.err.as_str()), (Some(0), ""), "{told} {done:?}");
-                step["out"].as_str().into_iter().for_each(|out| assert_eq!(done.text(), out, "{told}"));
+                bytes(&step["out"]).into_iter().for_each(|out| assert_eq!(done.out, out, "{told}"));
             }
         }
     }
@@ -94,8 +102,8 @@ impl Side<'_> {
             let arguments = ["-c", "c.json"].map(str::to_owned).into_iter().chain(options.clone());
             let arguments = arguments.chain(["-e", &variable, "--", "printenv", "V"].map(str::to_owned));
             let done = self.world.inject(arguments).env("TOKEN", &self.login).done();
-            match value.as_str() {
-                Some(value) => assert_eq!(done.quiet().text(), format!("{value}\n"), "{} {reference}", self.name),
+            match bytes(value) {
+                Some(value) => assert_eq!(done.quiet().out, [&*value, b"\n"].concat(), "{} {reference}", self.name),
                 None => drop(done.fails(125, &["not found"])),
             }
         }

@@ -678,6 +678,16 @@ impl Listed {
         let is_own = owned_by == owner;
         let label = secret.get::<String>("label").filter(|label| !label.is_empty());
         let time = |object: &Object<'_>, name| object.get::<String>(name).and_then(|text| utc(&text));
+        let mut known = attributes(secret, &ATTRIBUTES);
+        let access = secret.get::<Vec<Object<'_>>>("access").unwrap_or_default();
+        let application = |grant: &Object<'_>| {
+            grant.get::<String>("target-tag")?.strip_prefix("application-").map(str::to_owned)
+        };
+        let applications: Vec<String> = access.iter().filter_map(application).collect();
+        if !applications.is_empty() {
+            // As `grant` names them.
+            known.push(("applications", json!(applications)));
+        }
         let metadata = Metadata {
             // Who has no name is called by its id.
             name: label.clone().unwrap_or(uri),
@@ -686,7 +696,7 @@ impl Listed {
             created: time(secret, "create-time"),
             updated: time(secret, "update-time"),
             revision: Some(secret.get::<u64>("latest-revision")?),
-            attributes: attributes(secret, &ATTRIBUTES),
+            attributes: known,
             ..Metadata::default()
         };
         let revision = |revision: &Object<'_>| {
