@@ -1,0 +1,329 @@
+//! What changes in a local store.
+
+use super::super::audit::about;
+use super::super::format::{Details, Document, Entry, KEPT, Origin, Revision};
+use super::super::key::{BUILT_IN, Key};
+use super::super::{check_name, login, time};
+use super::look::{no_revision, revision};
+use super::{Secrets, denied, not_found};
+use crate::reference::Address;
+use crate::secret::Secret;
+use crate::store::manage::attributes::Said;
+use crate::store::manage::{
+    Attribute, Attributes, Content, Existing, Item, ManageError, Metadata, NewContent, Outcomes, Verb,
+};
+
+impl Secrets<'_> {
+    /// All of them or none.
+    pub(super) fn put(&self, verb: Verb, items: Vec<Item>, existing: Existing) -> Result<Vec<Metadata>, ManageError> {
+        let made = items.iter().map(|item| self.key(&item.address, &item.given));
+        let made = made.collect::<Result<Vec<Key>, ManageError>>()?;
+        let all: Vec<String> = made.iter().map(Key::to_string).collect();
+        self.write(verb, &all, |document, store| {
+            for (key, Item { content, given, .. }) in made.iter().zip(items) {
+                let text = key.to_string();
+                if let Some(old) = document.secrets.get(&text).filter(|_| existing == Existing::Replace) {
+                    if old.details.built_in {
+                        return Err(denied(key, "is built in, and nobody replaces it"));
+                    }
+                    // What hangs on it goes on to hang on the new one.
+                    document.secrets.remove(&text);
+                }
+                insert(document, key, Some(content), None, &given, store)?;
+            }
+            let metadata = made.iter().filter_map(|key| {
+                document.secrets.get(&key.to_string()).map(|entry| self.metadata(document, key, entry))
+            });
+            Ok(metadata.collect())
+        })
+    }
+
+    pub(super) fn updated(
+        &self,
+        address: &Address,
+        content: Option<NewContent>,
+        given: &Attributes,
+    ) -> Result<Metadata, ManageError> {
+        self.change(Verb::Update, address, given, |document, key| {
+            let text = key.to_string();
+            if let Some(name) = given.text(Attribute::NewName) {
+                check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
+            }
+            let missing = || not_found(key, "the store");
+            let entry = document.secrets.get_mut(&text).ok_or_else(missing)?;
+            match (&entry.details.origin, &content, given.text(Attribute::NewName)) {
+                (Some(Origin::Alias(of)), Some(_), _) => {
+                    let of = Key::parse(of).name;
+                    return Err(ManageError::Usage(format!(
+                        "`{}` is an alias, whose value is that of `{of}`; update that one",
+                        key.name
+                    )));
+                }
+                (Some(Origin::Override(_)), _, Some(_)) => {
+                    return Err(ManageError::Usage(format!(
+                        "`{}` overrides another secret, so its name cannot change",
+                        key.name
+                    )));
+                }
+                _ => {}
+            }
+            if let Some(new) = content {
+                if entry.details.said.flag(Attribute::Writable) == Some(false) {
+                    return Err(denied(key, "was made with writable=false; its description alone may change"));
+                }
+                let content = entry.changed(new, &key.name)?;
+                entry.revise(content, given.flag(Attribute::AutoPrune) == Some(true));
+            } else if given.flag(Attribute::AutoPrune) == Some(true) {
+                entry.details.older.clear();
+            }
+            if let Some(description) = given.text(Attribute::Description) {
+                description.clone_into(&mut entry.details.description);
+            }
+            keep(given, &mut entry.details.said);
+            entry.details.updated = time::now();
+            let key = match given.text(Attribute::NewName) {
+                Some(name) => rename(document, key, name)?,
+                None => key.clone(),
+            };
+            let entry = document.secrets.get(&key.to_string()).ok_or_else(missing)?;
+            Ok(self.metadata(document, &key, entry))
+        })
+    }
+
+    pub(super) fn removed(&self, addresses: &[Address], given: &Attributes) -> Result<Outcomes, ManageError> {
+        let keys = addresses.iter().map(|address| self.key(address, given)).collect::<Result<Vec<_>, _>>()?;
+        let all = keys.iter().zip(addresses);
+        let all: Vec<String> = all.map(|(key, address)| about(key, address.version.as_deref())).collect();
+        self.write(Verb::Remove, &all, |document, store| {
+            // First, since one may go with another; and nothing is written where one is missing.
+            for key in &keys {
+                let entry = document.secrets.get(&key.to_string()).ok_or_else(|| not_found(key, store))?;
+                if entry.details.built_in {
+                    return Err(denied(key, "is built in, and nobody removes it"));
+                }
+            }
+            for (key, address) in keys.iter().zip(addresses) {
+                remove_revision(document, key, address.version.as_deref(), store)?;
+            }
+            Ok(addresses.iter().map(|address| (address.path.to_string(), Ok(()))).collect())
+        })
+    }
+
+    /// Makes what hangs on a secret of a wider scope.
+    pub(super) fn hang(
+        &self,
+        verb: Verb,
+        address: &Address,
+        given: &Attributes,
+        name: &str,
+        make: impl FnOnce(String) -> (Option<Content>, Origin),
+    ) -> Result<Metadata, ManageError> {
+        let key = self.key(address, given)?;
+        if key.scope.is_empty() {
+            let text =
+                "--scope /PROJECT, /PROJECT/ENVIRONMENT or /PROJECT/ENVIRONMENT/CONTAINER says where it is to hold";
+            return Err(ManageError::Usage(text.into()));
+        }
+        check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
+        let new = Key { name: name.to_owned(), ..key.clone() };
+        self.write(verb, &[new.to_string()], |document, store| {
+            // Its own scope is the first.
+            let mut wider = key.visible().skip(1).map(|key| key.to_string());
+            let Some(origin) = wider.find(|key| document.secrets.get(key).is_some()) else {
+                let narrow = match document.secrets.get(&key.to_string()) {
+                    Some(_) => {
+                        format!("`{}` is of {} itself, and this works onto a narrower scope only", key.name, key.scope)
+                    }
+                    None => return Err(not_found(&key, store)),
+                };
+                return Err(ManageError::Usage(narrow));
+            };
+            let of_alias = |entry: &Entry| matches!(entry.details.origin, Some(Origin::Alias(_)));
+            if document.secrets.get(&origin).is_some_and(of_alias) {
+                return Err(ManageError::Usage(format!("`{}` is an alias itself; name what it stands for", key.name)));
+            }
+            let (content, origin) = make(origin);
+            insert(document, &new, content, Some(origin), given, store)?;
+            let entry = document.secrets.get(&new.to_string()).ok_or_else(|| not_found(&new, store))?;
+            Ok(self.metadata(document, &new, entry))
+        })
+    }
+
+    pub(super) fn granted(
+        &self,
+        verb: Verb,
+        address: &Address,
+        applications: &[String],
+        given: &Attributes,
+        change: impl FnOnce(&mut Vec<String>, &[String]),
+    ) -> Result<Outcomes, ManageError> {
+        if applications.is_empty() {
+            return Err(ManageError::Usage("name the applications: a local store grants to applications".into()));
+        }
+        self.change(verb, address, given, |document, key| {
+            if let Some(entry) = document.secrets.get_mut(&key.to_string()) {
+                change(&mut entry.details.grants, applications);
+            }
+            Ok(applications.iter().map(|application| (application.clone(), Ok(()))).collect())
+        })
+    }
+}
+
+/// A new secret under a name that nothing has.
+fn insert(
+    document: &mut Document,
+    key: &Key,
+    content: Option<Content>,
+    origin: Option<Origin>,
+    given: &Attributes,
+    store: &str,
+) -> Result<(), ManageError> {
+    let text = key.to_string();
+    if document.secrets.get(&text).is_some() {
+        return Err(ManageError::Exists { name: key.name.clone(), store: store.to_owned() });
+    }
+    let (now, mut said) = (time::now(), Attributes::default());
+    keep(given, &mut said);
+    let details = Details {
+        description: given.text(Attribute::Description).unwrap_or_default().to_owned(),
+        created: now.clone(),
+        updated: now,
+        creator: login(),
+        origin,
+        built_in: given.text(Attribute::Scope) == Some(BUILT_IN),
+        said,
+        ..Details::default()
+    };
+    document.secrets.put(&text, Entry { content, details });
+    Ok(())
+}
+
+/// What is said and kept; what says nothing new is not.
+pub(super) fn keep(given: &Attributes, said: &mut Attributes) {
+    for (_, attribute) in KEPT {
+        if let Some(text) = given.text(attribute) {
+            said.say(attribute, Said::Text(text.to_owned()));
+        }
+        if let Some(flag) = given.flag(attribute) {
+            said.say(attribute, Said::Flag(flag));
+        }
+    }
+}
+
+impl Entry {
+    /// The next revision, unless nothing would be new. Where old ones are pruned they are lost.
+    fn revise(&mut self, content: Content, prune: bool) {
+        if self.content.as_ref().is_some_and(|old| is_same(old, &content)) {
+            return;
+        }
+        let Details { revision, revised, created, older, .. } = &mut self.details;
+        if let Some(old) = self.content.replace(content) {
+            let since = if revised.is_empty() { created.clone() } else { std::mem::take(revised) };
+            older.push(Revision { number: *revision, created: since, content: old });
+        }
+        *revision += 1;
+        *revised = time::now();
+        if prune {
+            older.clear();
+        }
+    }
+
+    /// What a change of fields, or of all, makes of the value.
+    fn changed(&self, new: NewContent, name: &str) -> Result<Content, ManageError> {
+        match (new, &self.content) {
+            (NewContent::Whole(content), _) => Ok(content),
+            (NewContent::Fields(new), Some(Content::Fields(old))) => {
+                let kept = old.iter().filter(|(key, _)| new.iter().all(|(other, _)| other != key));
+                let is_new = |key: &str| new.iter().find(|(other, _)| other == key).map(|(_, secret)| secret.share());
+                let mut fields: Vec<(String, Secret)> = Vec::with_capacity(old.len() + new.len());
+                fields.extend(
+                    old.iter().map(|(key, secret)| (key.clone(), is_new(key).unwrap_or_else(|| secret.share()))),
+                );
+                let known: Vec<&str> = kept.map(|(key, _)| key.as_str()).collect();
+                let added = new
+                    .iter()
+                    .filter(|(key, _)| !known.contains(&key.as_str()) && old.iter().all(|(other, _)| other != key));
+                fields.extend(added.map(|(key, secret)| (key.clone(), secret.share())));
+                Ok(Content::Fields(fields))
+            }
+            (NewContent::Fields(_), _) => Err(ManageError::Usage(format!(
+                "`{name}` has one value and no fields; --fields puts fields in its place"
+            ))),
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "values are compared, so that the same one makes no new revision")]
+fn is_same(one: &Content, other: &Content) -> bool {
+    let mut fields = [one, other].map(|content| match content {
+        Content::Bytes(secret) => vec![("", secret)],
+        Content::Fields(fields) => fields.iter().map(|(name, secret)| (name.as_str(), secret)).collect(),
+    });
+    fields.iter_mut().for_each(|fields| fields.sort_by_key(|(name, _)| *name));
+    let [one_fields, other_fields] = fields;
+    matches!(one, Content::Bytes(_)) == matches!(other, Content::Bytes(_))
+        && one_fields.len() == other_fields.len()
+        && one_fields
+            .iter()
+            .zip(&other_fields)
+            .all(|(one, other)| one.0 == other.0 && one.1.expose() == other.1.expose())
+}
+
+/// A secret with all aliases and overrides of it.
+fn remove(document: &mut Document, key: &str) {
+    document.secrets.remove(key);
+    let hangs = |(other, entry): &(String, Entry)| {
+        entry.details.origin.as_ref().filter(|origin| origin.key() == key).map(|_| other.clone())
+    };
+    let hanging: Vec<String> = document.secrets.iter().filter_map(hangs).collect();
+    hanging.iter().for_each(|key| remove(document, key));
+}
+
+/// One revision, or the secret with all of them. The number of the latest is never given to another value.
+fn remove_revision(document: &mut Document, key: &Key, version: Option<&str>, store: &str) -> Result<(), ManageError> {
+    let text = key.to_string();
+    // It may have gone with one that it hangs on.
+    let Some(entry) = document.secrets.get_mut(&text) else { return Ok(()) };
+    if version.is_some() {
+        let number = revision(version, entry.details.revision)?;
+        let older = &mut entry.details.older;
+        match older.iter().position(|older| older.number == number) {
+            Some(at) => drop(older.remove(at)),
+            None if number == entry.details.revision && entry.content.is_some() => entry.content = None,
+            None => return Err(no_revision(key, number, store)),
+        }
+        if entry.content.is_some() || !entry.details.older.is_empty() {
+            return Ok(());
+        }
+    }
+    remove(document, &text);
+    Ok(())
+}
+
+/// Gives a secret another name, and with it those that override it; aliases keep theirs.
+fn rename(document: &mut Document, key: &Key, name: &str) -> Result<Key, ManageError> {
+    let (old, new) = (key.to_string(), Key { name: name.to_owned(), ..key.clone() });
+    let text = new.to_string();
+    if text == old {
+        return Ok(new);
+    }
+    if document.secrets.get(&text).is_some() {
+        return Err(ManageError::Exists { name: name.to_owned(), store: "the store".into() });
+    }
+    if let Some(entry) = document.secrets.remove(&old) {
+        document.secrets.put(&text, entry);
+    }
+    let mut overrides = Vec::new();
+    for (other, entry) in document.secrets.iter_mut() {
+        match &mut entry.details.origin {
+            Some(Origin::Alias(of)) if *of == old => text.clone_into(of),
+            Some(Origin::Override(of)) if *of == old => {
+                text.clone_into(of);
+                overrides.push(Key::parse(other));
+            }
+            _ => {}
+        }
+    }
+    overrides.iter().try_for_each(|key| rename(document, key, name).map(drop))?;
+    Ok(new)
+}
