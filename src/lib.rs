@@ -148,6 +148,9 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
         files = inject::prepare(&plan, environ)?;
         resolved = resolve::resolve(&plan, environ)?;
     }
+    for warning in &resolved.warnings {
+        cli.diag.warn(warning);
+    }
     let launch = inject::inject(&plan, resolved, files)?;
     sys::wipe_dead_stack();
     Err(launch::run(&launch, &plan.privileges, ends.as_ref(), hardened))

@@ -12,17 +12,18 @@ use crate::failure::{Code, Failure};
 use crate::net;
 use crate::plan::{Plan, RequestPlan, StorePlan};
 use crate::reference::Absent;
-use crate::store::{Context, Pending, Request, Store, StoreError, at_once};
+use crate::store::{Aside, Context, Mount, Pending, Request, Store, StoreError, at_once};
 use crate::template::{Source, Value};
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// What each request of the plan resolved to; None where the secret does not exist and no reference
 /// minds.
 pub(crate) struct Resolved {
     pub(crate) values: Vec<Option<Value>>,
-    /// Requests whose secret is to be a file as well, and where.
-    pub(crate) mounts: Vec<(usize, PathBuf)>,
+    /// By requests of the plan.
+    pub(crate) mounts: Vec<Mount>,
+    /// What failed and stops no launch.
+    pub(crate) warnings: Vec<Failure>,
 }
 
 enum Answer<T> {
@@ -37,10 +38,11 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
     let mut batches = batches::<Request>(plan);
     ask_all(plan, &mut batches, environ);
     let mut answers: Vec<Answer<Value>> = plan.requests.iter().map(|_| Answer::Absent).collect();
-    let (mut failures, mut mounts) = (Vec::new(), Vec::new());
-    for batch in batches {
+    let (mut failures, mut mounts, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    for mut batch in batches {
         failures.extend(batch.failure());
-        mounts.extend(batch.mounts.into_iter().map(|(at, path)| (batch.numbers[at], path)));
+        mounts.extend(batch.mounts());
+        warnings.extend(batch.aside.warnings.iter().map(|warning| batch.told(warning)));
         let outcome = batch.outcome;
         for (at, request) in batch.numbers.into_iter().zip(batch.wanted) {
             answers[at] = match request.answer {
@@ -61,7 +63,7 @@ pub(crate) fn resolve(plan: &Plan, environ: &Environ) -> Result<Resolved, Vec<Fa
         Answer::Is(value) => Some(value),
         _ => None,
     };
-    Ok(Resolved { values: answers.into_iter().map(value).collect(), mounts })
+    Ok(Resolved { values: answers.into_iter().map(value).collect(), mounts, warnings })
 }
 
 /// What a store is asked about one request of the plan.
@@ -92,15 +94,25 @@ struct Batch<'a, W> {
     numbers: Vec<usize>,
     wanted: Vec<W>,
     outcome: Result<(), StoreError>,
-    /// By the place among what is wanted.
-    mounts: Vec<(usize, PathBuf)>,
+    aside: Aside,
 }
 
 impl<W: Wanted> Batch<'_, W> {
     /// Why the whole store failed, if it did.
     fn failure(&self) -> Option<Failure> {
-        let error = self.outcome.as_ref().err()?;
-        Some(Failure::new(error.code(), format!("store {} ({})", self.store.name, self.store.kind.name), error))
+        self.outcome.as_ref().err().map(|error| self.told(error))
+    }
+
+    /// As of the store and not of one request.
+    fn told(&self, error: &StoreError) -> Failure {
+        Failure::new(error.code(), format!("store {} ({})", self.store.name, self.store.kind.name), error)
+    }
+
+    /// By the numbers of the plan, where the store has them by place.
+    fn mounts(&mut self) -> Vec<Mount> {
+        let mut mounts = std::mem::take(&mut self.aside.mounts);
+        mounts.iter_mut().flat_map(|mount| &mut mount.requests).for_each(|request| *request = self.numbers[*request]);
+        mounts
     }
 
     /// Opens the store and asks it; it is gone afterwards, with its connections.
@@ -108,7 +120,7 @@ impl<W: Wanted> Batch<'_, W> {
         self.outcome = match (self.store.kind.open)(&self.store.settings, context) {
             Ok(store) => {
                 let outcome = W::ask(&*store, &mut self.wanted).await;
-                self.mounts = store.mounts();
+                self.aside = store.aside();
                 outcome
             }
             Err(error) => Err(error),
@@ -127,7 +139,7 @@ fn batches<W: Wanted>(plan: &Plan) -> Vec<Batch<'_, W>> {
     plan.requests.iter().for_each(|request| asked[request.store] += 1);
     let batch = |(store, asked)| {
         let (numbers, wanted) = (Vec::with_capacity(asked), Vec::with_capacity(asked));
-        Batch { store, numbers, wanted, outcome: Ok(()), mounts: Vec::new() }
+        Batch { store, numbers, wanted, outcome: Ok(()), aside: Aside::default() }
     };
     let mut batches: Vec<Batch<'_, W>> = plan.stores.iter().zip(asked).map(batch).collect();
     for (number, request) in plan.requests.iter().enumerate() {
@@ -243,8 +255,13 @@ mod tests {
             random: None,
             answer: None,
         };
-        let batch =
-            |store| Batch { store, numbers: vec![0], wanted: vec![request()], outcome: Ok(()), mounts: Vec::new() };
+        let batch = |store| Batch {
+            store,
+            numbers: vec![0],
+            wanted: vec![request()],
+            outcome: Ok(()),
+            aside: Aside::default(),
+        };
         let mut batches: Vec<Batch<'_, Request>> = stores.iter().map(batch).collect();
         let environ = Environ::default();
         let context = Context::new(&environ, Instant::now() + Duration::from_secs(60), 0);

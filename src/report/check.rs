@@ -71,7 +71,10 @@ impl<'a> Reference<'a> {
         }
         let requests = plan.requests.iter().map(|request| &plan.stores[request.store]);
         let references = requests.zip(seen).zip(texts).map(|((store, seen), text)| {
-            let (exists, readable, note) = known(seen.answer.as_ref());
+            let (exists, readable, mut note) = known(seen.answer.as_ref());
+            if let Some(file) = &seen.file {
+                note = format!("a launch has it as the file {}", file.display());
+            }
             Self { text, store: &store.name, kind: store.kind.name, exists, readable, identity: &seen.identity, note }
         });
         references.collect()

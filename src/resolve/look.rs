@@ -6,13 +6,17 @@ use crate::environ::Environ;
 use crate::failure::Failure;
 use crate::plan::{Plan, RequestPlan};
 use crate::store::{Access, Look, Pending, Store, StoreError};
+use std::path::PathBuf;
 
 /// What is known of one request of a plan.
+#[derive(Default)]
 pub(crate) struct Seen {
     /// As in [`Look`].
     pub(crate) identity: String,
     /// None: there is no such secret.
     pub(crate) answer: Option<Result<Access, StoreError>>,
+    /// Where a launch has it as a file, too.
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl Wanted for Look {
@@ -33,11 +37,12 @@ impl Wanted for Look {
 pub(crate) fn look(plan: &Plan, environ: &Environ) -> (Vec<Seen>, Vec<Failure>) {
     let mut batches = batches::<Look>(plan);
     ask_all(plan, &mut batches, environ);
-    let mut seen: Vec<Seen> = plan.requests.iter().map(|_| Seen { identity: String::new(), answer: None }).collect();
+    let mut seen: Vec<Seen> = plan.requests.iter().map(|_| Seen::default()).collect();
     let mut answers: Vec<Answer<()>> = plan.requests.iter().map(|_| Answer::Absent).collect();
     let mut failures = Vec::new();
-    for batch in batches {
+    for mut batch in batches {
         failures.extend(batch.failure());
+        let mounts = batch.mounts();
         for (at, look) in batch.numbers.into_iter().zip(batch.wanted) {
             let answer = match &batch.outcome {
                 Ok(()) => look.answer,
@@ -51,7 +56,10 @@ pub(crate) fn look(plan: &Plan, environ: &Environ) -> (Vec<Seen>, Vec<Failure>) 
                 Some(Ok(_)) => Answer::Is(()),
                 Some(Err(error)) => Answer::Failed(error.clone()),
             };
-            seen[at] = Seen { identity: look.identity, answer };
+            seen[at] = Seen { identity: look.identity, answer, file: None };
+        }
+        for mount in mounts {
+            mount.requests.iter().for_each(|&at| seen[at].file = Some(mount.path.clone()));
         }
     }
     report(plan, &answers, &mut failures);

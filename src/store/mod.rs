@@ -28,10 +28,9 @@ pub(crate) trait Store {
     /// answer does not exist.
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a>;
 
-    /// Which of the requests that were just answered, by their place, are for secrets that a launch is to have as
-    /// files too, and at which path. Few kinds know such.
-    fn mounts(&self) -> Vec<(usize, PathBuf)> {
-        Vec::new()
+    /// What there is to tell beside the answers that were just given. Few kinds have anything.
+    fn aside(&self) -> Aside {
+        Aside::default()
     }
 
     /// Says of each secret whether it is there and may be read, for `check --online`. As for
@@ -67,6 +66,21 @@ pub(crate) fn at_once<F: Future>(future: F) -> Option<F::Output> {
         task::Poll::Ready(output) => Some(output),
         task::Poll::Pending => None,
     }
+}
+
+/// What a store tells beside its answers.
+#[derive(Default)]
+pub(crate) struct Aside {
+    pub(crate) mounts: Vec<Mount>,
+    /// What failed and stops nobody.
+    pub(crate) warnings: Vec<StoreError>,
+}
+
+/// A secret that a launch is to have as a file, too.
+pub(crate) struct Mount {
+    /// All that are answered with it, by their place; at least one.
+    pub(crate) requests: Vec<usize>,
+    pub(crate) path: PathBuf,
 }
 
 /// One secret that is wanted, and the store's answer.

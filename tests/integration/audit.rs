@@ -1,6 +1,6 @@
 //! The local store's audit log: who did what with which secret, and never a value.
 
-use crate::harness::{STORE, World};
+use crate::harness::{Outcome, STORE, World};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -137,11 +137,27 @@ fn an_unwritable_log_stops_writes_and_values_shown_but_no_launch() {
         done.fails(125, &["the audit log", "secrets.age.audit could not be written", "launches go on"]);
         assert!(fs::read(world.path(STORE)).unwrap() == before, "{words:?} wrote");
     }
-    let launch = world.inject(["-e", "V=$<secret:n>", "--", "printenv", "V"]).done().quiet();
-    assert_eq!(launch.text(), "1\n");
+    // Each says so once.
+    let warned = |launch: Outcome| {
+        assert_eq!((launch.status, launch.err.lines().count()), (Some(0), 1), "{launch:?}");
+        for piece in ["inject: warning: store local (local): ", "the audit log", "could not be written"] {
+            assert!(launch.err.contains(piece), "no {piece:?} in {:?}", launch.err);
+        }
+        launch
+    };
+    let launch = world.inject(["-e", "V=$<secret:n>", "--", "printenv", "V"]);
+    assert_eq!(warned(launch.done()).text(), "1\n");
+    world.inject(["-q", "-e", "V=$<secret:n>", "--", "true"]).done().quiet();
     world.file("random.json", r#"{"secret_map": {"R": "$<pods:random:8>"}}"#);
-    let launch = world.inject(["-c", "inject.json", "-c", "random.json", "--", "printenv", "R"]).done().quiet();
-    assert_eq!(launch.text().len(), 9);
+    let launch = world.inject(["-c", "inject.json", "-c", "random.json", "--", "printenv", "R"]);
+    assert_eq!(warned(launch.done()).text().len(), 9);
+    // A store with a secret that is a file is asked twice.
+    fs::rename(world.path(LOG), world.path("away")).unwrap();
+    run(&world, &format!("add key --mount-path {}", world.path("key").display()), "2");
+    fs::rename(world.path(LOG), world.path("log")).unwrap();
+    fs::rename(world.path("away"), world.path(LOG)).unwrap();
+    let launch = world.inject(["-e", "V=$<secret:key>", "--", "sh", "-c", "cat \"$V\""]);
+    assert_eq!(warned(launch.done()).text(), "2");
 }
 
 #[test]

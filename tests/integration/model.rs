@@ -132,6 +132,49 @@ fn a_secret_with_a_mount_path_is_a_file_there_in_a_launch_that_reads_it() {
 }
 
 #[test]
+fn a_secret_is_one_file_however_a_launch_refers_to_it() {
+    let world = World::with_store();
+    let path = world.path("etc/key").display().to_string();
+    world.file("etc/other", "");
+    done(&world, &format!("add key --scope /shop --mount-path {path}"), "one");
+    done(&world, "update key --scope /shop", "two");
+    done(&world, "alias key ALIAS --scope /shop/prod", "");
+    let owner = world.run("id", ["-un"]).done().quiet().text().trim().to_owned();
+    let launch = |references: &[&str]| {
+        let variables = references.iter().enumerate();
+        let variables: Vec<String> = variables.map(|(at, reference)| format!("V{at}=$<secret:{reference}>")).collect();
+        let script =
+            format!(r#"for v in "$V0" "$V1"; do test -z "$v" || test "$v" = '{path}' || exit 9; done; cat '{path}'"#);
+        let options = variables.iter().flat_map(|variable| ["-e", variable]);
+        world.inject(["--scope", "/shop/prod"].into_iter().chain(options).chain(["--", "sh", "-c", &script])).done()
+    };
+    let owned = format!("{owner}:key");
+    for references in [&["key"][..], &["ALIAS"], &["key@2"], &["key", &owned], &["ALIAS", "key"], &["key@2", "ALIAS"]]
+    {
+        assert_eq!(launch(references).quiet().text(), "two", "{references:?}");
+    }
+    assert_eq!(launch(&["key@1"]).quiet().text(), "one");
+    assert_eq!(launch(&["ALIAS@1"]).quiet().text(), "one");
+    launch(&["key", "key@1"]).fails(125, &["secret:key>", "secret:key@1>", "both to be the file", &path]);
+    done(&world, &format!("add second --scope /shop --mount-path {path}"), "2");
+    launch(&["key", "second"]).fails(125, &["secret:key>", "secret:second>", "both to be the file"]);
+}
+
+#[test]
+fn a_check_that_asks_the_store_tells_of_files() {
+    let world = World::with_store();
+    done(&world, "add key --mount-path /etc/key", "1");
+    done(&world, "add plain", "1");
+    let checked =
+        world.inject(["check", "--online", "--json", "-e", "A=$<secret:key>", "-e", "B=$<secret:plain>"]).done();
+    let report: Value = serde_json::from_slice(&checked.quiet().out).unwrap();
+    let notes: Vec<_> =
+        report["references"].as_array().unwrap().iter().map(|one| (&one["reference"], &one["note"])).collect();
+    assert!(notes.contains(&(&json!("$<secret:key>"), &json!("a launch has it as the file /etc/key"))), "{notes:?}");
+    assert!(notes.contains(&(&json!("$<secret:plain>"), &json!(null))), "{notes:?}");
+}
+
+#[test]
 fn aliases_and_overrides_keep_the_rules_of_their_system() {
     let world = World::with_store();
     done(&world, "add db --scope /shop", "wide");

@@ -21,7 +21,7 @@ mod random;
 mod time;
 
 use super::manage::{Attribute, Attributes, Content, Format, Managing, Verb};
-use super::{Caps, Context, Form, Kind, Pending, Request, Settings, StoreError};
+use super::{Aside, Caps, Context, Form, Kind, Mount, Pending, Request, Settings, StoreError};
 use crate::environ::Environ;
 use crate::failure::Code;
 use crate::reference::Address;
@@ -143,8 +143,8 @@ struct Store {
     application: Option<String>,
     /// What is read leaves a line in the audit log.
     audit_reads: bool,
-    /// Of what was answered last.
-    mounts: RefCell<Vec<(usize, PathBuf)>>,
+    /// Beside what was answered last.
+    aside: RefCell<Aside>,
     deadline: Instant,
 }
 
@@ -164,7 +164,7 @@ impl Store {
             home,
             application: context.application.map(str::to_owned),
             audit_reads: settings.flag("audit_reads"),
-            mounts: RefCell::default(),
+            aside: RefCell::default(),
             deadline: context.deadline,
         })
     }
@@ -205,25 +205,29 @@ impl Store {
             read(requests, &keys, &found.collect())
         });
         let dealt = deal(&secrets, found);
-        let mut mounts = Vec::new();
-        let mut admit = |(index, found): (usize, Found)| {
-            let address = &requests[index].address;
-            let path = mount_path(&found, address);
-            let admitted = self.admit(found, address, false).transpose();
-            mounts.extend(path.filter(|_| matches!(admitted, Some(Ok(_)))).map(|path| (index, path)));
-            answers.extend(admitted.map(|answer| (index, answer)));
+        let mut mounts: BTreeMap<File, Vec<usize>> = BTreeMap::new();
+        let mut admit = |(index, (key, found)): (usize, (&str, Found))| {
+            let admitted = self.admit(key, found, &requests[index].address, false).transpose();
+            let answer = admitted.map(|admitted| {
+                admitted.map(|Admitted { value, file }| {
+                    file.into_iter().for_each(|file| mounts.entry(file).or_default().push(index));
+                    value
+                })
+            });
+            answers.extend(answer.map(|answer| (index, answer)));
         };
         if keys.is_empty() {
             dealt.for_each(&mut admit)
         } else {
             narrowest(dealt).for_each(&mut admit)
         }
-        self.mounts.replace(mounts);
+        let mounts = mounts.into_iter().map(|(File { path, .. }, requests)| Mount { requests, path }).collect();
+        self.aside.replace(Aside { mounts, warnings: Vec::new() });
         let kept = if kept.iter().any(Option::is_none) { self.keep(&lengths) } else { Ok(kept) };
         match kept {
             Ok(kept) => answers.extend(
                 deal(&random, kept)
-                    .filter_map(|(index, found)| found.content.map(|content| (index, Ok(Value::from(content))))),
+                    .filter_map(|(index, (_, found))| found.content.map(|content| (index, Ok(Value::from(content))))),
             ),
             Err(error) => answers.extend(random.iter().map(|(_, index)| (*index, Err(error.clone())))),
         }
@@ -231,22 +235,28 @@ impl Store {
             requests[index].answer = Some(answer);
         }
         if let Some(read) = read {
-            self.record(&read, requests);
+            self.warn(self.record(&read, requests));
         }
         Ok(())
     }
 
-    /// An unwritable log stops no launch.
-    fn record(&self, read: &[String], requests: &[Request]) {
-        let Ok(log) = Log::open(&self.path, self.application.as_deref()) else { return };
+    /// An unwritable log stops no launch, and is told once.
+    fn warn(&self, recorded: Result<(), StoreError>) {
+        let warnings = &mut self.aside.borrow_mut().warnings;
+        warnings.extend(recorded.err().filter(|error| !warnings.contains(error)));
+    }
+
+    fn record(&self, read: &[String], requests: &[Request]) -> Result<(), StoreError> {
+        let log = Log::open(&self.path, self.application.as_deref())?;
         for (key, request) in read.iter().zip(requests) {
             let outcome = match &request.answer {
                 Some(Ok(_)) => ALLOWED,
                 Some(Err(error)) => error.code().as_str(),
                 None => Code::NotFound.as_str(),
             };
-            let _ = log.record("read", std::slice::from_ref(key), outcome);
+            log.record("read", std::slice::from_ref(key), outcome)?;
         }
+        Ok(())
     }
 
     /// What each request may be answered with, at most [`DEPTHS`], the widest scope first. Empty where no key is more than a name, as
@@ -276,9 +286,15 @@ impl Store {
     }
 
     /// What was found, where whoever is launched may have it; None where the revision does not exist.
-    fn admit(&self, found: Found, address: &Address, through_alias: bool) -> Result<Option<Value>, StoreError> {
+    fn admit(
+        &self,
+        key: &str,
+        found: Found,
+        address: &Address,
+        through_alias: bool,
+    ) -> Result<Option<Admitted>, StoreError> {
         match (found.content, found.link, &self.application, &address.version) {
-            (Some(content), None, None, None) => Ok(Some(content.into())),
+            (Some(content), None, None, None) => Ok(Some(Admitted { value: content.into(), file: None })),
             (content, link, application, version) => {
                 let link = link.map_or_else(Link::default, |link| *link);
                 if let Some(alias) = link.alias.as_ref().filter(|_| !through_alias) {
@@ -295,8 +311,14 @@ impl Store {
                 let latest = link.revision.unwrap_or(1);
                 // That it is a number was checked when the launch was planned.
                 let wanted = version.as_deref().map_or(Some(latest), |version| version.parse().ok());
+                let admitted = |revision, content: Content| {
+                    // Several fields are no one file.
+                    let path = link.mount_path.filter(|_| matches!(content, Content::Bytes(_)));
+                    let file = path.map(|path| File { key: key.to_owned(), revision, path: path.into() });
+                    Admitted { value: content.into(), file }
+                };
                 match content {
-                    content @ Some(_) if wanted == Some(latest) => Ok(content.map(Value::from)),
+                    Some(content) if wanted == Some(latest) => Ok(Some(admitted(latest, content))),
                     None if version.is_none() => Err(StoreError::Unavailable(format!(
                         "the latest revision of `{}`, {latest}, was removed; `inject secret update` makes a new one, and \
                          @N names one that is left",
@@ -304,7 +326,7 @@ impl Store {
                     ))),
                     _ => {
                         let older = link.older.into_iter().find(|older| Some(older.number) == wanted);
-                        Ok(older.map(|older| older.content.into()))
+                        Ok(older.map(|older| admitted(older.number, older.content)))
                     }
                 }
             }
@@ -312,11 +334,11 @@ impl Store {
     }
 
     /// The value that an alias stands for; of an alias there is no alias.
-    fn aliased(&self, key: &str, address: &Address) -> Result<Option<Value>, StoreError> {
+    fn aliased(&self, key: &str, address: &Address) -> Result<Option<Admitted>, StoreError> {
         let picked = format::pick(&self.json, &[key], &[], address.version.is_some());
         let (mut found, _) = picked.map_err(|found| file::fault(&self.path, found))?;
         let gone = || StoreError::Malformed(format!("`{}` is an alias of nothing", address.path));
-        self.admit(found.pop().flatten().ok_or_else(gone)?, address, true)
+        self.admit(key, found.pop().flatten().ok_or_else(gone)?, address, true)
     }
 
     /// The passwords of these keys, in their order. Those that do not exist are made with the length
@@ -348,8 +370,8 @@ impl Store {
         })?;
         if !made.is_empty() {
             // This is a launch, which no log stops.
-            let _ =
-                Log::open(&self.path, self.application.as_deref()).and_then(|log| log.record("random", &made, ALLOWED));
+            let log = Log::open(&self.path, self.application.as_deref());
+            self.warn(log.and_then(|log| log.record("random", &made, ALLOWED)));
         }
         Ok(kept)
     }
@@ -360,16 +382,24 @@ impl super::Store for Store {
         super::ready(self.answer(requests))
     }
 
-    fn mounts(&self) -> Vec<(usize, PathBuf)> {
-        self.mounts.take()
+    fn aside(&self) -> Aside {
+        self.aside.take()
     }
 }
 
-/// Where a secret is to be a file: what it is now, as a whole.
-fn mount_path(found: &Found, address: &Address) -> Option<PathBuf> {
-    let path = found.link.as_ref()?.mount_path.as_ref()?;
-    let is_whole = address.version.is_none() && matches!(found.content, Some(Content::Bytes(_)));
-    is_whole.then(|| PathBuf::from(path))
+/// What a launch gets of a secret.
+struct Admitted {
+    value: Value,
+    /// Where the secret has a mount path.
+    file: Option<File>,
+}
+
+/// A file that a launch is to have, one for each revision of a secret; an alias's is that of its secret.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct File {
+    key: String,
+    revision: u64,
+    path: PathBuf,
 }
 
 /// Sorted names, without repetition.
@@ -379,14 +409,16 @@ fn names<'n>(wanted: &[(&'n str, usize)]) -> Vec<&'n str> {
     names
 }
 
-/// What was found of `names(wanted)`, to the number beside each name.
-fn deal(wanted: &[(&str, usize)], found: format::Picked) -> impl Iterator<Item = (usize, Found)> {
+/// What was found of `names(wanted)`, with its name, to the number beside each name.
+fn deal<'n>(wanted: &[(&'n str, usize)], found: format::Picked) -> impl Iterator<Item = (usize, (&'n str, Found))> {
     let groups = wanted.chunk_by(|(one, _), (other, _)| one == other);
-    groups.zip(found).filter_map(|(group, found)| Some((group, found?))).flat_map(|(group, found)| {
+    let found = groups.zip(found).filter_map(|(group, found)| Some((group, found?)));
+    let dealt = found.flat_map(|(group, found)| {
         // Mostly one: `NAME` and `OWNER:NAME` are two addresses of one secret.
         let copies: Vec<Found> = group[1..].iter().map(|_| found.share()).collect();
-        group.iter().map(|(_, index)| *index).zip(copies.into_iter().chain([found]))
-    })
+        group.iter().map(|(name, index)| (*index, *name)).zip(copies.into_iter().chain([found]))
+    });
+    dealt.map(|((index, name), found)| (index, (name, found)))
 }
 
 /// The key of each request as the audit log has it: of those it might be in, the narrowest that was found.
@@ -405,10 +437,10 @@ fn read(requests: &[Request], keys: &[Vec<String>], found: &BTreeSet<&str>) -> V
 const DEPTHS: usize = 4;
 
 /// Of what was found for one request that of the narrowest scope.
-fn narrowest(found: impl Iterator<Item = (usize, Found)>) -> impl Iterator<Item = (usize, Found)> {
-    let sorted: BTreeMap<usize, Found> = found.collect();
+fn narrowest<T>(found: impl Iterator<Item = (usize, T)>) -> impl Iterator<Item = (usize, T)> {
+    let sorted: BTreeMap<usize, T> = found.collect();
     // The last one for a number stays.
-    let narrowest: BTreeMap<usize, Found> = sorted.into_iter().map(|(at, found)| (at / DEPTHS, found)).collect();
+    let narrowest: BTreeMap<usize, T> = sorted.into_iter().map(|(at, found)| (at / DEPTHS, found)).collect();
     narrowest.into_iter()
 }
 
