@@ -26,6 +26,8 @@ mod files;
 mod generated;
 mod hostile;
 mod juju;
+#[cfg(feature = "local")]
+mod labels;
 mod launch;
 mod layers;
 #[cfg(feature = "local")]

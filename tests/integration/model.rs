@@ -7,37 +7,37 @@ use crate::harness::{Inject, Outcome, World};
 use serde_json::{Map, Value, json};
 
 /// `inject secret WORDS`, with `value` on standard input.
-fn secret(world: &World, words: &str, value: &str) -> Inject {
+pub(crate) fn secret(world: &World, words: &str, value: &str) -> Inject {
     let words: Vec<&str> = words.split_whitespace().collect();
     world.secret(&words).input(value)
 }
 
 #[track_caller]
-fn done(world: &World, words: &str, value: &str) -> Outcome {
+pub(crate) fn done(world: &World, words: &str, value: &str) -> Outcome {
     secret(world, words, value).done().quiet()
 }
 
 #[track_caller]
-fn refused(world: &World, words: &str, says: &[&str]) {
+pub(crate) fn refused(world: &World, words: &str, says: &[&str]) {
     let before = std::fs::read(world.path(crate::harness::STORE)).unwrap();
     secret(world, words, "hunter2").done().fails(125, says);
     assert!(std::fs::read(world.path(crate::harness::STORE)).unwrap() == before, "`{words}` wrote");
 }
 
 #[track_caller]
-fn shown(world: &World, words: &str) -> Value {
+pub(crate) fn shown(world: &World, words: &str) -> Value {
     serde_json::from_slice(&done(world, &format!("{words} --json"), "").out).unwrap()
 }
 
 /// A launch with these options that writes what the reference is to.
-fn launch(world: &World, options: &str, reference: &str) -> Inject {
+pub(crate) fn launch(world: &World, options: &str, reference: &str) -> Inject {
     let variable = format!("V=$<{reference}>");
     let options = options.split_whitespace();
     world.inject(options.chain(["-e", &variable, "--", "printenv", "-0", "V"]))
 }
 
 #[track_caller]
-fn launched(world: &World, options: &str, reference: &str) -> String {
+pub(crate) fn launched(world: &World, options: &str, reference: &str) -> String {
     launch(world, options, reference).done().quiet().text().trim_end_matches('\0').to_owned()
 }
 
@@ -136,7 +136,7 @@ fn a_secret_is_one_file_however_a_launch_refers_to_it() {
     let world = World::with_store();
     let path = world.path("etc/key").display().to_string();
     world.file("etc/other", "");
-    done(&world, &format!("add key --scope /shop --mount-path {path}"), "one");
+    done(&world, &format!("add key --scope /shop --label pem --mount-path {path}"), "one");
     done(&world, "update key --scope /shop", "two");
     done(&world, "alias key ALIAS --scope /shop/prod", "");
     let owner = world.run("id", ["-un"]).done().quiet().text().trim().to_owned();
@@ -149,7 +149,8 @@ fn a_secret_is_one_file_however_a_launch_refers_to_it() {
         world.inject(["--scope", "/shop/prod"].into_iter().chain(options).chain(["--", "sh", "-c", &script])).done()
     };
     let owned = format!("{owner}:key");
-    for references in [&["key"][..], &["ALIAS"], &["key@2"], &["key", &owned], &["ALIAS", "key"], &["key@2", "ALIAS"]]
+    for references in
+        [&["key"][..], &["ALIAS"], &["pem"], &["key@2"], &["key", &owned], &["ALIAS", "key"], &["key@2", "ALIAS"]]
     {
         assert_eq!(launch(references).quiet().text(), "two", "{references:?}");
     }

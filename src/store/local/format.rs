@@ -232,6 +232,34 @@ pub(super) fn pick(json: &str, secrets: &[&str], random: &[&str], older: bool) -
     Ok((top.secrets.found, top.random.found))
 }
 
+/// The labels of all secrets, behind the keys of those: for a launch that names something else.
+pub(super) fn labels(json: &str) -> Result<Vec<(String, String)>, Fault> {
+    #[derive(Default)]
+    struct Labels(Vec<(String, String)>);
+    struct Label(Option<String>);
+
+    impl Members for Labels {
+        fn member<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+            let mut label = Label(None);
+            map.next_value_seed(Object(&mut label))?;
+            self.0.extend(label.0.map(|label| (key.to_owned(), label)));
+            Ok(())
+        }
+    }
+
+    impl Members for Label {
+        fn member<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+            match name {
+                "label" => map.next_value().map(|label| self.0 = Some(label)),
+                _ => map.next_value::<IgnoredAny>().map(drop),
+            }
+        }
+    }
+
+    let faults = Faults::default();
+    Ok(Top::read(json, Labels::default(), Labels::default(), &faults)?.secrets.0)
+}
+
 /// The answers, in the order of the names.
 pub(super) type Picked = Vec<Option<Found>>;
 
@@ -937,6 +965,14 @@ mod tests {
         ] {
             assert!(matches!(Document::parse(bad), Err(Fault::Damaged(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_labels_of_secrets_are_found_without_their_values() {
+        let json = r#"{"format":2,"secrets":{"a":{"value":7,"label":"x"},"b":{"value":"label"},"//t:/s/c":{"label":"x"}},
+            "random":{"d":{"value":"1","label":"x"}}}"#;
+        let label = |key: &str| (key.to_owned(), "x".to_owned());
+        assert_eq!(labels(json), Ok(vec![label("a"), label("//t:/s/c")]));
     }
 
     #[test]

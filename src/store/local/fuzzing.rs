@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "to panic is this file's task")]
 
 use super::file;
-use super::format::{Details, Document, Entry, pick};
+use super::format::{Details, Document, Entry, labels, pick};
 use super::identity::{Identities, Origin};
 use crate::secret::Secret;
 use crate::store::manage::Content;
@@ -21,6 +21,10 @@ pub(crate) fn document(json: &str) {
     let written = document.to_json().unwrap();
     let again = Document::parse(std::str::from_utf8(&written).unwrap()).ok().unwrap();
     assert!(*again.to_json().unwrap() == *written);
+    let labelled = |(key, label): (&str, &str)| (key.to_owned(), label.to_owned());
+    let mut labels = labels(json).unwrap();
+    labels.sort();
+    assert!(labels.into_iter().eq(super::label::labels(&document).map(labelled)));
     let names = |entries: &super::format::Entries| entries.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     let (secrets, random) = (names(&document.secrets), names(&document.random));
     let (secrets, random): (Vec<_>, Vec<_>) =

@@ -1,9 +1,9 @@
 //! What `inject secret` does with a local store: the rules of the systems that it stands in for.
 //!
 //! Looking finds the narrowest secret that is visible from the scope that was said, as a launch does; changing
-//! needs the one of exactly that scope. A change is all or nothing. This file has the verbs and how each gets to the
-//! store and into the audit log; what they find is `manage/look.rs`, what they change `manage/change.rs`, and many at
-//! once `manage/parcel.rs`.
+//! needs the one of exactly that scope. Both take a label where nothing has the name. A change is all or nothing. This
+//! file has the verbs and how each gets to the store and into the audit log; what they find is `manage/look.rs`, what
+//! they change `manage/change.rs`, and many at once `manage/parcel.rs`.
 
 mod change;
 mod look;
@@ -13,6 +13,7 @@ use super::audit::{ALLOWED, Log};
 use super::file::{self, Writer};
 use super::format::{Document, Entry, Origin};
 use super::key::{Home, Key};
+use super::label::{self, labelled, labels};
 use super::{identity, owned, path};
 use crate::environ::Environ;
 use crate::reference::Address;
@@ -22,6 +23,7 @@ use crate::store::manage::{
     NewContent, Outcomes, Parcel, Verb, done,
 };
 use crate::store::{Settings, StoreError};
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -45,29 +47,31 @@ impl Secrets<'_> {
         look(&document, &called(&path))
     }
 
-    /// The line of a change is in the audit log before the change is in the store: none is ever done without one. A
-    /// crash between the two leaves a line of a change that was not made; one that fails there leaves a second line,
-    /// which says so.
+    /// The line of a change is in the audit log before the change is in the store: none is ever done without one. It
+    /// has the keys that are given, where the change does not say that others were meant. A crash between the two
+    /// leaves a line of a change that was not made; one that fails there leaves a second line, which says so.
     fn write<T>(
         &self,
         verb: Verb,
-        keys: &[String],
-        change: impl FnOnce(&mut Document, &str) -> Result<T, ManageError>,
+        keys: Vec<String>,
+        change: impl FnOnce(&mut Document, &str, &mut Vec<String>) -> Result<T, ManageError>,
     ) -> Result<T, ManageError> {
         let path = path(self.settings, self.environ)?;
         // Before the identity, as its absence is the better reason.
         file::open(&path)?;
         let identities = identity::find(self.settings, self.environ)?;
         let log = Log::open(&path, None)?;
+        let keys = RefCell::new(keys);
         let writer = Writer {
             path: &path,
             identities: &identities,
             recipients: self.settings.list("recipients"),
             deadline: Instant::now() + PATIENCE,
-            commit: &|| log.record(verb.name(), keys, ALLOWED).and_then(|()| log.sync()),
+            commit: &|| log.record(verb.name(), &keys.borrow(), ALLOWED).and_then(|()| log.sync()),
         };
-        writer.update(|document| change(document, &called(&path))).inspect_err(|error| {
-            let _ = log.record(verb.name(), keys, error.code().as_str());
+        let update = |document: &mut Document| change(document, &called(&path), &mut keys.borrow_mut());
+        writer.update(update).inspect_err(|error| {
+            let _ = log.record(verb.name(), &keys.borrow(), error.code().as_str());
         })
     }
 
@@ -100,8 +104,9 @@ impl Secrets<'_> {
         change: impl FnOnce(&mut Document, &Key) -> Result<T, ManageError>,
     ) -> Result<T, ManageError> {
         let key = self.key(address, given)?;
-        self.write(verb, &[key.to_string()], |document, store| {
-            let entry = document.secrets.get(&key.to_string()).ok_or_else(|| not_found(&key, store))?;
+        self.write(verb, vec![key.to_string()], |document, store, keys| {
+            let (key, entry) = here(document, &key)?.ok_or_else(|| not_found(&key, store))?;
+            *keys = vec![key.to_string()];
             if entry.details.built_in {
                 return Err(denied(&key, "is built in, and nobody changes it"));
             }
@@ -118,7 +123,7 @@ impl Secrets<'_> {
     ) -> Result<T, ManageError> {
         let key = self.key(address, given)?;
         self.read(|document, store| {
-            let (key, entry) = visible(document, &key).ok_or_else(|| not_found(&key, store))?;
+            let (key, entry) = visible(document, &key)?.ok_or_else(|| not_found(&key, store))?;
             look(document, &key, entry)
         })
     }
@@ -128,6 +133,7 @@ impl Manage for Secrets<'_> {
     fn check(&self, verb: Verb, address: &Address, given: &Attributes) -> Result<(), ManageError> {
         self.key(address, given)?;
         given.text(Attribute::Description).map_or(Ok(()), check_description)?;
+        label::check(given)?;
         let (scope, pod) = (given.text(Attribute::Scope), given.text(Attribute::Pod));
         match (verb, scope, pod.filter(|pod| !pod.is_empty())) {
             (Verb::Add, Some("pod"), None) => Err(ManageError::Usage("the scope `pod` needs --pod ID".into())),
@@ -169,17 +175,16 @@ impl Manage for Secrets<'_> {
     }
 
     fn exists<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, bool> {
-        let key = self.key(address, given);
-        done(key.and_then(|key| self.read(|document, _| Ok(document.secrets.get(&key.to_string()).is_some()))))
+        done(self.read(|document, store| self.meets_in(document, address, given, store)))
     }
 
     /// Where it was said, and nowhere wider.
     fn find<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, ()> {
-        let found = |key: &Key, document: &Document| match document.secrets.get(&key.to_string()) {
+        let found = |key: &Key, document: &Document, store: &str| match here(document, key)? {
             Some(_) => Ok(()),
-            None => Err(not_found(key, "the store")),
+            None => Err(not_found(key, store)),
         };
-        done(self.key(address, given).and_then(|key| self.read(|document, _| found(&key, document))))
+        done(self.key(address, given).and_then(|key| self.read(|document, store| found(&key, document, store))))
     }
 
     fn add<'a>(
@@ -204,9 +209,8 @@ impl Manage for Secrets<'_> {
     }
 
     fn meets<'a>(&'a self, items: &'a [&'a Item]) -> Doing<'a, Vec<Each<bool>>> {
-        done(self.read(|document, _| {
-            let keys = items.iter().map(|item| self.key(&item.address, &item.given));
-            Ok(keys.map(|key| Ok(document.secrets.get(&key?.to_string()).is_some())).collect())
+        done(self.read(|document, store| {
+            Ok(items.iter().map(|item| self.meets_in(document, &item.address, &item.given, store)).collect())
         }))
     }
 
@@ -236,14 +240,11 @@ impl Manage for Secrets<'_> {
     }
 
     fn alias<'a>(&'a self, address: &'a Address, name: &'a str, given: &'a Attributes) -> Doing<'a, Metadata> {
-        done(self.hang(Verb::Alias, address, given, name, |of| (None, Origin::Alias(of))))
+        done(self.hang(Verb::Alias, address, given, Some(name), |of| (None, Origin::Alias(of))))
     }
 
     fn overlay<'a>(&'a self, address: &'a Address, content: Content, given: &'a Attributes) -> Doing<'a, Metadata> {
-        let name = self.key(address, given).map(|key| key.name);
-        done(name.and_then(|name| {
-            self.hang(Verb::Override, address, given, &name, |of| (Some(content), Origin::Override(of)))
-        }))
+        done(self.hang(Verb::Override, address, given, None, |of| (Some(content), Origin::Override(of))))
     }
 
     fn grant<'a>(&'a self, address: &'a Address, to: &'a [String], given: &'a Attributes) -> Doing<'a, Outcomes> {
@@ -288,9 +289,23 @@ fn denied(key: &Key, why: &str) -> ManageError {
     StoreError::Denied(format!("`{}` {why}", key.name)).into()
 }
 
-/// The secret of the narrowest scope that has the name.
-fn visible<'d>(document: &'d Document, key: &Key) -> Option<(Key, &'d Entry)> {
-    key.visible().find_map(|key| document.secrets.get(&key.to_string()).map(|entry| (key, entry)))
+/// The secret of the narrowest scope that has the name, else of the narrowest that has it as its label.
+fn visible<'d>(document: &'d Document, key: &Key) -> Result<Option<(Key, &'d Entry)>, ManageError> {
+    let of = |key: Key| document.secrets.get(&key.to_string()).map(|entry| (key, entry));
+    if let named @ Some(_) = key.visible().find_map(of) {
+        return Ok(named);
+    }
+    Ok(labelled(key, labels(document)).map_err(ManageError::Usage)?.and_then(of))
+}
+
+/// The same in this scope alone.
+fn here<'d>(document: &'d Document, key: &Key) -> Result<Option<(Key, &'d Entry)>, ManageError> {
+    if let Some(entry) = document.secrets.get(&key.to_string()) {
+        return Ok(Some((key.clone(), entry)));
+    }
+    let labelled = labelled(key, labels(document)).map_err(ManageError::Usage)?;
+    let is_here = |found: &Key| found.scope == key.scope;
+    Ok(labelled.filter(is_here).and_then(|key| document.secrets.get(&key.to_string()).map(|entry| (key, entry))))
 }
 
 /// Tapis's rules.

@@ -7,7 +7,7 @@
 //!
 //! This file is the kind, its references and what a launch asks of it. The document is `format.rs`,
 //! the file `file.rs`, its keys `identity.rs`; what `inject secret` does with it is `manage.rs`, and `audit.rs` the log
-//! of that. A launch writes a random password that does not exist yet, and the log where `audit_reads` says so.
+//! of that. `label.rs` has second names. A launch writes a random password that does not exist yet, and the log where `audit_reads` says so.
 
 mod audit;
 mod file;
@@ -16,6 +16,7 @@ mod format;
 pub(crate) mod fuzzing;
 mod identity;
 mod key;
+mod label;
 mod manage;
 mod random;
 mod time;
@@ -26,7 +27,7 @@ use crate::environ::Environ;
 use crate::failure::Code;
 use crate::reference::Address;
 use crate::template::Value;
-use audit::{ALLOWED, Log};
+use audit::{ALLOWED, Log, about};
 use file::Writer;
 use format::{Details, Entry, Found, Link};
 use identity::Identities;
@@ -199,10 +200,15 @@ impl Store {
 
         let picked = format::pick(&self.json, &names(&secrets), &names(&random), older);
         let (found, kept) = picked.map_err(|found| file::fault(&self.path, found))?;
+        let there = || {
+            let found = names(&secrets).into_iter().zip(&found);
+            found.filter_map(|(name, found)| found.as_ref().map(|_| name)).collect::<BTreeSet<&str>>()
+        };
+        let called = if found.iter().any(Option::is_none) { self.by_label(requests, &there())? } else { Vec::new() };
         let read = self.audit_reads.then(|| {
-            let found =
-                names(&secrets).into_iter().zip(&found).filter_map(|(name, found)| found.as_ref().map(|_| name));
-            read(requests, &keys, &found.collect())
+            let mut read = read(requests, &keys, &there());
+            called.iter().for_each(|(at, (key, _))| read[*at] = about(key, requests[*at].address.version.as_deref()));
+            read
         });
         let dealt = deal(&secrets, found);
         let mut mounts: BTreeMap<File, Vec<usize>> = BTreeMap::new();
@@ -221,6 +227,7 @@ impl Store {
         } else {
             narrowest(dealt).for_each(&mut admit)
         }
+        called.into_iter().for_each(|(index, (key, found))| admit((index, (&key, found))));
         let mounts = mounts.into_iter().map(|(File { path, .. }, requests)| Mount { requests, path }).collect();
         self.aside.replace(Aside { mounts, warnings: Vec::new() });
         let kept = if kept.iter().any(Option::is_none) { self.keep(&lengths) } else { Ok(kept) };
@@ -427,7 +434,7 @@ fn read(requests: &[Request], keys: &[Vec<String>], found: &BTreeSet<&str>) -> V
         let keys = keys.get(index).map_or(&[][..], Vec::as_slice);
         let key = keys.iter().rev().find(|key| found.contains(key.as_str())).or(keys.last());
         let (_, name) = split(&request.address.path);
-        audit::about(&key.map_or(name, String::as_str), request.address.version.as_deref())
+        about(&key.map_or(name, String::as_str), request.address.version.as_deref())
     };
     requests.iter().enumerate().map(key).collect()
 }

@@ -142,8 +142,12 @@ impl Said {
 impl Attributes {
     /// Instead of what was said before.
     pub(crate) fn say(&mut self, attribute: Attribute, said: Said) {
-        self.0.retain(|(other, _)| *other != attribute);
+        self.forget(attribute);
         self.0.push((attribute, said));
+    }
+
+    pub(crate) fn forget(&mut self, attribute: Attribute) {
+        self.0.retain(|(other, _)| *other != attribute);
     }
 
     fn said(&self, attribute: Attribute) -> Option<&Said> {

@@ -1,11 +1,11 @@
-//! What changes in a local store.
+//! What changes in a local store, and the rules that a change keeps.
 
 use super::super::audit::about;
 use super::super::format::{Details, Document, Entry, KEPT, Origin, Revision};
 use super::super::key::{BUILT_IN, Key};
 use super::super::{check_name, login, time};
 use super::look::{no_revision, revision};
-use super::{Secrets, denied, not_found};
+use super::{Secrets, denied, here, label, not_found, visible};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::store::manage::attributes::Said;
@@ -19,16 +19,18 @@ impl Secrets<'_> {
         let made = items.iter().map(|item| self.key(&item.address, &item.given));
         let made = made.collect::<Result<Vec<Key>, ManageError>>()?;
         let all: Vec<String> = made.iter().map(Key::to_string).collect();
-        self.write(verb, &all, |document, store| {
-            for (key, Item { content, given, .. }) in made.iter().zip(items) {
-                let text = key.to_string();
-                if let Some(old) = document.secrets.get(&text).filter(|_| existing == Existing::Replace) {
-                    if old.details.built_in {
+        self.write(verb, all, |document, store, _| {
+            if existing == Existing::Replace {
+                // All before the first new one, which may take over a label.
+                for key in &made {
+                    // What hangs on it goes on to hang on the new one.
+                    let old = document.secrets.remove(&key.to_string());
+                    if old.is_some_and(|old| old.details.built_in) {
                         return Err(denied(key, "is built in, and nobody replaces it"));
                     }
-                    // What hangs on it goes on to hang on the new one.
-                    document.secrets.remove(&text);
                 }
+            }
+            for (key, Item { content, given, .. }) in made.iter().zip(items) {
                 insert(document, key, Some(content), None, &given, store)?;
             }
             let metadata = made.iter().filter_map(|key| {
@@ -46,6 +48,7 @@ impl Secrets<'_> {
     ) -> Result<Metadata, ManageError> {
         self.change(Verb::Update, address, given, |document, key| {
             let text = key.to_string();
+            label::check_label(document, key, given, "the store")?;
             if let Some(name) = given.text(Attribute::NewName) {
                 check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
             }
@@ -94,28 +97,32 @@ impl Secrets<'_> {
         let keys = addresses.iter().map(|address| self.key(address, given)).collect::<Result<Vec<_>, _>>()?;
         let all = keys.iter().zip(addresses);
         let all: Vec<String> = all.map(|(key, address)| about(key, address.version.as_deref())).collect();
-        self.write(Verb::Remove, &all, |document, store| {
+        self.write(Verb::Remove, all, |document, store, all| {
             // First, since one may go with another; and nothing is written where one is missing.
+            let mut found = Vec::with_capacity(keys.len());
             for key in &keys {
-                let entry = document.secrets.get(&key.to_string()).ok_or_else(|| not_found(key, store))?;
+                let (key, entry) = here(document, key)?.ok_or_else(|| not_found(key, store))?;
                 if entry.details.built_in {
-                    return Err(denied(key, "is built in, and nobody removes it"));
+                    return Err(denied(&key, "is built in, and nobody removes it"));
                 }
+                found.push(key);
             }
-            for (key, address) in keys.iter().zip(addresses) {
+            let versions = addresses.iter().map(|address| address.version.as_deref());
+            *all = found.iter().zip(versions).map(|(key, version)| about(key, version)).collect();
+            for (key, address) in found.iter().zip(addresses) {
                 remove_revision(document, key, address.version.as_deref(), store)?;
             }
             Ok(addresses.iter().map(|address| (address.path.to_string(), Ok(()))).collect())
         })
     }
 
-    /// Makes what hangs on a secret of a wider scope.
+    /// Makes what hangs on a secret of a wider scope, under its own name or this one.
     pub(super) fn hang(
         &self,
         verb: Verb,
         address: &Address,
         given: &Attributes,
-        name: &str,
+        name: Option<&str>,
         make: impl FnOnce(String) -> (Option<Content>, Origin),
     ) -> Result<Metadata, ManageError> {
         let key = self.key(address, given)?;
@@ -124,13 +131,15 @@ impl Secrets<'_> {
                 "--scope /PROJECT, /PROJECT/ENVIRONMENT or /PROJECT/ENVIRONMENT/CONTAINER says where it is to hold";
             return Err(ManageError::Usage(text.into()));
         }
-        check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
-        let new = Key { name: name.to_owned(), ..key.clone() };
-        self.write(verb, &[new.to_string()], |document, store| {
+        if let Some(name) = name {
+            check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
+        }
+        let new = |name: &str| Key { name: name.to_owned(), ..key.clone() };
+        self.write(verb, vec![new(name.unwrap_or(&key.name)).to_string()], |document, store, keys| {
             // Its own scope is the first.
-            let mut wider = key.visible().skip(1).map(|key| key.to_string());
-            let Some(origin) = wider.find(|key| document.secrets.get(key).is_some()) else {
-                let narrow = match document.secrets.get(&key.to_string()) {
+            let wider = key.visible().nth(1).map_or(Ok(None), |wider| visible(document, &wider))?;
+            let Some((of, entry)) = wider else {
+                let narrow = match here(document, &key)? {
                     Some(_) => {
                         format!("`{}` is of {} itself, and this works onto a narrower scope only", key.name, key.scope)
                     }
@@ -138,11 +147,12 @@ impl Secrets<'_> {
                 };
                 return Err(ManageError::Usage(narrow));
             };
-            let of_alias = |entry: &Entry| matches!(entry.details.origin, Some(Origin::Alias(_)));
-            if document.secrets.get(&origin).is_some_and(of_alias) {
+            if matches!(entry.details.origin, Some(Origin::Alias(_))) {
                 return Err(ManageError::Usage(format!("`{}` is an alias itself; name what it stands for", key.name)));
             }
-            let (content, origin) = make(origin);
+            let new = new(name.unwrap_or(&of.name));
+            *keys = vec![new.to_string()];
+            let (content, origin) = make(of.to_string());
             insert(document, &new, content, Some(origin), given, store)?;
             let entry = document.secrets.get(&new.to_string()).ok_or_else(|| not_found(&new, store))?;
             Ok(self.metadata(document, &new, entry))
@@ -182,6 +192,7 @@ fn insert(
     if document.secrets.get(&text).is_some() {
         return Err(ManageError::Exists { name: key.name.clone(), store: store.to_owned() });
     }
+    label::check_free(document, key, given, store)?;
     let (now, mut said) = (time::now(), Attributes::default());
     keep(given, &mut said);
     let details = Details {
@@ -207,6 +218,10 @@ pub(super) fn keep(given: &Attributes, said: &mut Attributes) {
         if let Some(flag) = given.flag(attribute) {
             said.say(attribute, Said::Flag(flag));
         }
+    }
+    // There is one way to have none.
+    if said.text(Attribute::Label) == Some("") {
+        said.forget(Attribute::Label);
     }
 }
 
@@ -310,6 +325,7 @@ fn rename(document: &mut Document, key: &Key, name: &str) -> Result<Key, ManageE
     if document.secrets.get(&text).is_some() {
         return Err(ManageError::Exists { name: name.to_owned(), store: "the store".into() });
     }
+    label::check_unlabelled(document, key, name, "the store")?;
     if let Some(entry) = document.secrets.remove(&old) {
         document.secrets.put(&text, entry);
     }

@@ -4,7 +4,7 @@ use super::super::audit::about;
 use super::super::format::{Details, Document, Entry, Origin};
 use super::super::key::{BUILT_IN, Key};
 use super::super::login;
-use super::{Secrets, not_found, visible};
+use super::{Secrets, label, not_found, visible};
 use crate::reference::Address;
 use crate::store::StoreError;
 use crate::store::manage::{Attribute, Attributes, Content, ManageError, Metadata, Verb};
@@ -146,6 +146,19 @@ impl Secrets<'_> {
         current.into_iter().chain(older).collect()
     }
 
+    /// Whether `add` would meet a secret of the name; an error where it could not be added.
+    pub(super) fn meets_in(
+        &self,
+        document: &Document,
+        address: &Address,
+        given: &Attributes,
+        store: &str,
+    ) -> Result<bool, ManageError> {
+        let key = self.key(address, given)?;
+        label::check_free(document, &key, given, store)?;
+        Ok(document.secrets.get(&key.to_string()).is_some())
+    }
+
     pub(super) fn value_in(
         &self,
         document: &Document,
@@ -155,7 +168,7 @@ impl Secrets<'_> {
     ) -> Result<Content, ManageError> {
         let version = address.version.as_deref();
         let key = self.key(address, given)?;
-        let key = visible(document, &key).map_or(key, |(key, _)| key);
+        let key = visible(document, &key)?.map_or(key, |(key, _)| key);
         let found = value(document, &key, version, store).map(Content::share);
         self.given_out(Verb::Get, &[about(&key, version)], found)
     }

@@ -29,16 +29,21 @@ impl Secrets<'_> {
         let named = addresses.iter().map(|address| self.key(address, given));
         let named = named.collect::<Result<Vec<Key>, _>>()?;
         self.read(|document, store| {
-            let keys = document.secrets.iter().map(|(text, _)| Key::parse(text));
-            let keys = keys.filter(|key| key.namespace == home.namespace);
-            let mut keys: Vec<Key> = keys.map(|key| Key { scope: home.scope.clone(), ..key }).collect();
-            keys.sort_by(|one, other| one.name.cmp(&other.name));
-            keys.dedup();
-            if let Some(missing) = named.iter().find(|key| visible(document, key).is_none()) {
-                return Err(not_found(missing, store));
+            let mut found: Vec<(Key, &Entry)> = Vec::new();
+            for key in &named {
+                found.push(visible(document, key)?.ok_or_else(|| not_found(key, store))?);
             }
-            let wanted = keys.iter().filter(|key| named.is_empty() || named.contains(key));
-            let found: Vec<(Key, &Entry)> = wanted.filter_map(|key| visible(document, key)).collect();
+            if named.is_empty() {
+                let keys = document.secrets.iter().map(|(text, _)| Key::parse(text));
+                let keys = keys.filter(|key| key.namespace == home.namespace);
+                for key in keys.map(|key| Key { scope: home.scope.clone(), ..key }) {
+                    found.extend(
+                        key.visible().find_map(|key| Some((key.clone(), document.secrets.get(&key.to_string())?))),
+                    );
+                }
+            }
+            found.sort_by(|(one, _), (other, _)| (&one.name, &one.namespace).cmp(&(&other.name, &other.namespace)));
+            found.dedup_by(|(one, _), (other, _)| one == other);
             let all: Vec<String> = found.iter().map(|(key, _)| key.to_string()).collect();
             let items = found.into_iter().map(|(key, entry)| {
                 let content = value(document, &key, None, store)?.share();
