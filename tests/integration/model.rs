@@ -150,15 +150,21 @@ fn a_secret_is_one_file_however_a_launch_refers_to_it() {
     };
     let owned = format!("{owner}:key");
     for references in
-        [&["key"][..], &["ALIAS"], &["pem"], &["key@2"], &["key", &owned], &["ALIAS", "key"], &["key@2", "ALIAS"]]
+        [&["key"][..], &["ALIAS"], &["pem"], &["key@2"], &["key", &owned], &["ALIAS", "key"], &["key@2", "pem"]]
     {
         assert_eq!(launch(references).quiet().text(), "two", "{references:?}");
     }
     assert_eq!(launch(&["key@1"]).quiet().text(), "one");
     assert_eq!(launch(&["ALIAS@1"]).quiet().text(), "one");
     launch(&["key", "key@1"]).fails(125, &["secret:key>", "secret:key@1>", "both to be the file", &path]);
+    // What overrides a file is the file.
+    done(&world, "override key --scope /shop/prod", "narrow");
+    assert_eq!(launch(&["key"]).quiet().text(), "narrow");
+
     done(&world, &format!("add second --scope /shop --mount-path {path}"), "2");
     launch(&["key", "second"]).fails(125, &["secret:key>", "secret:second>", "both to be the file"]);
+    let fields = secret(&world, &format!("add many --mount-path {path} --fields -"), "A=1").done();
+    fields.fails(125, &["`many`", "mount path", "no fields"]);
 }
 
 #[test]
@@ -266,6 +272,39 @@ fn revisions_are_numbered_read_and_removed_one_by_one() {
     assert_eq!(numbers("n"), [5]);
     done(&world, "rm n@5 --yes", "");
     assert!(world.names().is_empty(), "the last revision is the secret");
+}
+
+#[test]
+fn a_value_keeps_to_the_schema_that_its_secret_was_made_with() {
+    let world = World::with_store();
+    let schema = r#"{"type": "object", "required": ["port"], "properties": {"port": {"type": "integer"}}}"#;
+    world.file("s", schema).file("text", r#"{"type": "string", "enum": ["a", "b"]}"#).file("odd", r#"{"minimum": 1}"#);
+    refused(&world, "add n --schema s", &["`n`", "JSON", "none"]);
+    secret(&world, "add n --schema s", r#"{"port": "x"}"#).done().fails(125, &["`n`", "/port is no integer"]);
+    secret(&world, "add n --schema s", "{}").done().fails(125, &["has no `port`"]);
+    refused(&world, "add n --schema odd", &["--schema", "`minimum`", "type, enum"]);
+    world.secret(&["add", "n", "--schema", "s", "--fields", "-"]).input("port=1").done().fails(125, &["no fields"]);
+    assert!(world.names().is_empty());
+
+    done(&world, "add n --schema s", r#"{"port": 1}"#);
+    assert_eq!(launched(&world, "", "secret:n#port"), "1");
+    refused(&world, "update n", &["`n`", "JSON"]);
+    secret(&world, "update n --fields -", "port=1").done().fails(125, &["no fields"]);
+    done(&world, "update n", r#"{"port": 2}"#);
+    done(&world, "update n --description d", "");
+    assert_eq!(launched(&world, "", "secret:n#/port"), "2");
+    // A schema of text alone is about the value itself.
+    done(&world, "add t --schema text", "a");
+    refused(&world, "update t", &["`t`", "`enum`"]);
+    assert_eq!(launched(&world, "", "secret:t"), "a");
+
+    let exported = done(&world, "export", "").text().to_owned();
+    let other = World::with_store();
+    done(&other, "import", &exported);
+    refused(&other, "update n", &["JSON"]);
+    let spoiled = exported.replace("2}", "\\\"2\\\"}");
+    assert_ne!(spoiled, exported);
+    secret(&other, "import --replace --yes", &spoiled).done().fails(125, &["/port"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::file::{self, Writer};
 use super::format::{Document, Entry, Origin};
 use super::key::{Home, Key};
 use super::label::{self, labelled, labels};
+use super::schema::Schema;
 use super::{identity, owned, path};
 use crate::environ::Environ;
 use crate::reference::Address;
@@ -134,6 +135,7 @@ impl Manage for Secrets<'_> {
         self.key(address, given)?;
         given.text(Attribute::Description).map_or(Ok(()), check_description)?;
         label::check(given)?;
+        schema(given)?;
         let (scope, pod) = (given.text(Attribute::Scope), given.text(Attribute::Pod));
         match (verb, scope, pod.filter(|pod| !pod.is_empty())) {
             (Verb::Add, Some("pod"), None) => Err(ManageError::Usage("the scope `pod` needs --pod ID".into())),
@@ -212,6 +214,10 @@ impl Manage for Secrets<'_> {
         done(self.read(|document, store| {
             Ok(items.iter().map(|item| self.meets_in(document, &item.address, &item.given, store)).collect())
         }))
+    }
+
+    fn fits(&self, address: &Address, content: &Content, given: &Attributes) -> Result<(), ManageError> {
+        fits(&address.path, content, given)
     }
 
     fn list<'a>(&'a self, given: &'a Attributes) -> Doing<'a, Vec<Metadata>> {
@@ -306,6 +312,26 @@ fn here<'d>(document: &'d Document, key: &Key) -> Result<Option<(Key, &'d Entry)
     let labelled = labelled(key, labels(document)).map_err(ManageError::Usage)?;
     let is_here = |found: &Key| found.scope == key.scope;
     Ok(labelled.filter(is_here).and_then(|key| document.secrets.get(&key.to_string()).map(|entry| (key, entry))))
+}
+
+fn schema(given: &Attributes) -> Result<Option<Schema>, ManageError> {
+    let schema = given.text(Attribute::Schema).map(Schema::parse).transpose();
+    schema.map_err(|why| ManageError::Usage(format!("--schema: {why}")))
+}
+
+/// Whether what is said of a secret lets it have the value.
+fn fits(name: &str, content: &Content, said: &Attributes) -> Result<(), ManageError> {
+    let unfit = |why: &str| ManageError::Usage(format!("`{name}`: {why}"));
+    match content {
+        Content::Bytes(value) => schema(said)?.map_or(Ok(()), |schema| schema.check(value)).map_err(|why| unfit(&why)),
+        Content::Fields(_) if said.text(Attribute::Schema).is_some() => {
+            Err(unfit("it has a schema, so it has one value, which is JSON, and no fields"))
+        }
+        Content::Fields(_) if said.text(Attribute::MountPath).is_some() => {
+            Err(unfit("it has a mount path, so it has one value, which is the file's, and no fields"))
+        }
+        Content::Fields(_) => Ok(()),
+    }
 }
 
 /// Tapis's rules.

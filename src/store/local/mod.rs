@@ -7,7 +7,8 @@
 //!
 //! This file is the kind, its references and what a launch asks of it. The document is `format.rs`,
 //! the file `file.rs`, its keys `identity.rs`; what `inject secret` does with it is `manage.rs`, and `audit.rs` the log
-//! of that. `label.rs` has second names. A launch writes a random password that does not exist yet, and the log where `audit_reads` says so.
+//! of that. `label.rs` has second names, `schema.rs` what values keep to. A launch writes a random password that does not
+//! exist yet, and the log where `audit_reads` says so.
 
 mod audit;
 mod file;
@@ -19,6 +20,7 @@ mod key;
 mod label;
 mod manage;
 mod random;
+mod schema;
 mod time;
 
 use super::manage::{Attribute, Attributes, Content, Format, Managing, Verb};

@@ -5,7 +5,7 @@ use super::super::format::{Details, Document, Entry, KEPT, Origin, Revision};
 use super::super::key::{BUILT_IN, Key};
 use super::super::{check_name, login, time};
 use super::look::{no_revision, revision};
-use super::{Secrets, denied, here, label, not_found, visible};
+use super::{Secrets, denied, fits, here, label, not_found, visible};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::store::manage::attributes::Said;
@@ -75,6 +75,7 @@ impl Secrets<'_> {
                     return Err(denied(key, "was made with writable=false; its description alone may change"));
                 }
                 let content = entry.changed(new, &key.name)?;
+                fits(&key.name, &content, &entry.details.said)?;
                 entry.revise(content, given.flag(Attribute::AutoPrune) == Some(true));
             } else if given.flag(Attribute::AutoPrune) == Some(true) {
                 entry.details.older.clear();
@@ -153,7 +154,12 @@ impl Secrets<'_> {
             let new = new(name.unwrap_or(&of.name));
             *keys = vec![new.to_string()];
             let (content, origin) = make(of.to_string());
-            insert(document, &new, content, Some(origin), given, store)?;
+            let mut given = Attributes::default().or(given);
+            // What overrides a file is that file.
+            if let (Some(_), Some(path)) = (&content, entry.details.said.text(Attribute::MountPath)) {
+                given.say(Attribute::MountPath, Said::Text(path.to_owned()));
+            }
+            insert(document, &new, content, Some(origin), &given, store)?;
             let entry = document.secrets.get(&new.to_string()).ok_or_else(|| not_found(&new, store))?;
             Ok(self.metadata(document, &new, entry))
         })
@@ -193,6 +199,7 @@ fn insert(
         return Err(ManageError::Exists { name: key.name.clone(), store: store.to_owned() });
     }
     label::check_free(document, key, given, store)?;
+    content.as_ref().map_or(Ok(()), |content| fits(&key.name, content, given))?;
     let (now, mut said) = (time::now(), Attributes::default());
     keep(given, &mut said);
     let details = Details {
