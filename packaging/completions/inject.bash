@@ -711,7 +711,7 @@ _inject() {
             return 0
             ;;
         inject__subcmd__secret__subcmd__add)
-            opts="-y -c -s -q -v -h --file --field --fields --random --replace --yes --json --scope --id --pod --tenant --cluster --org --project --description --label --readable --writable --visibility --hidden --plain --schema --provider --provider-options --mount-path --interpolation --config --require-config --store --timeout --retries --log-format --quiet --verbose --help"
+            opts="-y -c -s -q -v -h --file --field --fields --random --replace --yes --json --scope --id --pod --tenant --cluster --org --project --description --label --readable --writable --visibility --hidden --plain --schema --provider --provider-options --mount-path --interpolation --auto-prune --config --require-config --store --timeout --retries --log-format --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -806,6 +806,10 @@ _inject() {
                     return 0
                     ;;
                 --interpolation)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --auto-prune)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;

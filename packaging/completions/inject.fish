@@ -249,7 +249,7 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l org -d 'The organisation that it belongs to' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l project -d 'The project that it belongs to' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l description -d 'What the secret is for' -r
-complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l label -d 'A second name for people' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l label -d 'A second name, which references may use' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l readable -d 'Whether `get` gives the value out; commands get it always' -r -f -a "true\t''
 false\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l writable -d 'Whether `update` may change the value' -r -f -a "true\t''
@@ -264,6 +264,8 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l provider-options -d 'What the provider is told, JSON' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l mount-path -d 'The file that commands get the value in' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l interpolation -d 'Whether `{{NAME}}` in that file is filled in' -r -f -a "true\t''
+false\t''"
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -l auto-prune -d 'Remove older revisions, now and with each new value; they are lost' -r -f -a "true\t''
 false\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from add" -s s -l store -d 'The default store' -r
@@ -348,7 +350,7 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l org -d 'The organisation that it belongs to' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l project -d 'The project that it belongs to' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l description -d 'What the secret is for' -r
-complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l label -d 'A second name for people' -r
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l label -d 'A second name, which references may use' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l new-name -d 'Give the secret another name' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l visibility -d 'Who sees it: private, tenant, global' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l hidden -d 'Whether its creator alone reads the value' -r -f -a "true\t''
@@ -359,7 +361,7 @@ complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_su
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l provider-options -d 'What the provider is told, JSON' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l interpolation -d 'Whether `{{NAME}}` in that file is filled in' -r -f -a "true\t''
 false\t''"
-complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l auto-prune -d 'Remove the revisions that this one replaces; they are lost' -r -f -a "true\t''
+complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -l auto-prune -d 'Remove older revisions, now and with each new value; they are lost' -r -f -a "true\t''
 false\t''"
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -s c -l config -d 'Configuration, JSON or TOML; later ones win key by key; - is standard input' -r
 complete -c inject -n "__fish_inject_using_subcommand secret; and __fish_seen_subcommand_from update" -s s -l store -d 'The default store' -r

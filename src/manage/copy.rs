@@ -367,6 +367,7 @@ fn left_behind(metadata: &Metadata, has_scope: bool) -> Vec<(&'static str, Strin
         ("revisions", revisions, "the latest alone is copied"),
         ("alias", is_alias, "it becomes a secret of its own"),
         ("override", overrides, "it becomes a secret of its own"),
+        ("auto-prune", has("auto_prune"), "`inject secret update --auto-prune` says it anew"),
         ("grants", has_any("applications"), "`inject secret grant` makes them anew"),
         ("provider", has("provider_name"), "the value is copied, and no provider has it any more"),
     ];

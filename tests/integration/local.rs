@@ -373,8 +373,8 @@ fn a_store_of_a_later_format_is_refused_and_not_harmed() {
         out.finish().unwrap();
         world.file(STORE, sealed);
     };
-    seal(r#"{"format":3,"secrets":{"n":{"value":"value","scopes":["x"]}}}"#);
-    stays_unharmed(&world, &["format 3", "install one that knows"]);
+    seal(r#"{"format":4,"secrets":{"n":{"value":"value","scopes":["x"]}}}"#);
+    stays_unharmed(&world, &["format 4", "install one that knows"]);
     seal(r#"{"format":1,"secrets":{"n":{"value":"value","readable":false}}}"#);
     stays_unharmed(&world, &["`readable`"]);
     seal("no document");

@@ -275,6 +275,42 @@ fn revisions_are_numbered_read_and_removed_one_by_one() {
 }
 
 #[test]
+fn auto_prune_is_remembered_until_it_is_taken_away() {
+    let world = World::with_store();
+    let revisions = || shown(&world, "history n").as_array().unwrap().len();
+    done(&world, "add n", "1");
+    done(&world, "update n", "2");
+    assert_eq!((revisions(), &shown(&world, "show n")["auto_prune"]), (2, &json!(null)));
+    done(&world, "update n --auto-prune", "");
+    assert_eq!((revisions(), &shown(&world, "show n")["auto_prune"]), (1, &json!(true)));
+    done(&world, "update n", "3");
+    assert_eq!(revisions(), 1);
+    done(&world, "update n --auto-prune=false", "");
+    done(&world, "update n", "4");
+    assert_eq!((revisions(), &shown(&world, "show n")["auto_prune"]), (2, &json!(null)));
+
+    done(&world, "add m --auto-prune", "1");
+    done(&world, "update m", "2");
+    assert_eq!(shown(&world, "history m").as_array().unwrap().len(), 1);
+    let exported = done(&world, "export m", "").text().to_owned();
+    let other = World::with_store();
+    done(&other, "import", &exported);
+    assert_eq!(shown(&other, "show m")["auto_prune"], true);
+}
+
+#[test]
+fn what_is_left_of_a_secret_whose_latest_revision_was_removed_is_not_pruned() {
+    let world = World::with_store();
+    done(&world, "add n", "1");
+    done(&world, "update n", "2");
+    done(&world, "rm n@2 --yes", "");
+    done(&world, "update n --auto-prune", "");
+    assert_eq!(launched(&world, "", "secret:n@1"), "1");
+    done(&world, "update n", "3");
+    assert_eq!(shown(&world, "history n").as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_value_keeps_to_the_schema_that_its_secret_was_made_with() {
     let world = World::with_store();
     let schema = r#"{"type": "object", "required": ["port"], "properties": {"port": {"type": "integer"}}}"#;

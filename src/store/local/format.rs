@@ -1,11 +1,12 @@
 //! The document inside the store file: one JSON object, its reading and its writing.
 //!
-//! `{"format": 2, "recipients": [KEY…], "secrets": {KEY: ENTRY…}, "random": {KEY: ENTRY…}}`, where
+//! `{"format": 3, "recipients": [KEY…], "secrets": {KEY: ENTRY…}, "random": {KEY: ENTRY…}}`, where
 //! the KEY of a secret is that of `key.rs`, mostly its name. ENTRY has one of `value` (text), `base64` (bytes that are
 //! no text) and `fields` (an object of such entries), which is its latest revision, and may have [`MEMBERS`]; an alias
 //! has no value. Members unknown to the format are refused: one could restrict who may have a secret, so neither a
 //! reader nor a writer may pass over it, and a format that adds some has another number. Format 1 lacks all members
-//! behind `creator`; it is read, and the next write makes 2 of it. Encryption and files are `file.rs`'s.
+//! behind `creator`, and format 2 the last one. Both are read; written is 2, and 3 only where something in it needs
+//! that, so that whoever knows no later one goes on to read what it can. Encryption and files are `file.rs`'s.
 
 use crate::secret::Secret;
 use crate::store::manage::attributes::Said;
@@ -21,10 +22,10 @@ use std::fmt;
 use std::io;
 use zeroize::Zeroizing;
 
-/// The format written, and the latest one read.
-pub(super) const FORMAT: u64 = 2;
+/// The latest format.
+pub(super) const FORMAT: u64 = 3;
 
-/// What an entry may have: its value, what format 1 knew beside it, and what format 2 adds.
+/// What an entry may have: its value, what format 1 knew beside it, and what formats 2 and 3 add.
 const MEMBERS: [&str; IN_FORMAT_1 + 7 + KEPT.len()] = {
     let mut members = [""; IN_FORMAT_1 + 7 + KEPT.len()];
     let own = [
@@ -51,9 +52,10 @@ const MEMBERS: [&str; IN_FORMAT_1 + 7 + KEPT.len()] = {
     members
 };
 const IN_FORMAT_1: usize = 7;
+const IN_FORMAT_2: usize = MEMBERS.len() - 1;
 
 /// What is kept as it was said, under the names of the options.
-pub(super) const KEPT: [(&str, Attribute); 12] = [
+pub(super) const KEPT: [(&str, Attribute); 13] = [
     ("pod", Attribute::Pod),
     ("label", Attribute::Label),
     ("readable", Attribute::Readable),
@@ -66,6 +68,7 @@ pub(super) const KEPT: [(&str, Attribute); 12] = [
     ("provider-options", Attribute::ProviderOptions),
     ("mount-path", Attribute::MountPath),
     ("interpolation", Attribute::Interpolation),
+    ("auto-prune", Attribute::AutoPrune),
 ];
 
 /// Everything, for a writer. Both lists are sorted by name.
@@ -328,9 +331,14 @@ impl Faults {
         let unknown =
             |format| self.damaged(format!("it has a member `{}` that format {format} does not know", shown(name)));
         let Some(place) = members.iter().position(|member| *member == name) else { return Err(unknown(FORMAT)) };
+        let known = match self.format.get() {
+            1 => IN_FORMAT_1,
+            2 => IN_FORMAT_2,
+            _ => MEMBERS.len(),
+        };
         // No other object has as many members.
-        if place >= IN_FORMAT_1 && self.format.get() == 1 {
-            return Err(unknown(1));
+        if place >= known {
+            return Err(unknown(self.format.get()));
         }
         if *seen & 1 << place != 0 {
             return Err(self.damaged(format!("it has `{name}` twice in one place")));
@@ -751,8 +759,10 @@ impl Members for Field<'_> {
 impl Serialize for Document {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         let mut map = out.serialize_map(None)?;
+        let prunes = |(_, entry): &(String, Entry)| entry.details.said.flag(Attribute::AutoPrune).is_some();
+        let format = if self.secrets.iter().any(prunes) { FORMAT } else { 2 };
         // First, so that any reader finds it whatever it makes of the rest.
-        map.serialize_entry("format", &FORMAT)?;
+        map.serialize_entry("format", &format)?;
         map.serialize_entry("recipients", &self.recipients)?;
         map.serialize_entry("secrets", &self.secrets)?;
         map.serialize_entry("random", &self.random)?;
@@ -968,6 +978,21 @@ mod tests {
     }
 
     #[test]
+    fn a_document_is_of_the_least_format_that_has_all_that_is_in_it() {
+        let json = |number: u64, more: &str| {
+            format!(r#"{{"format":{number},"recipients":[],"secrets":{{"a":{{"value":"1"{more}}}}},"random":{{}}}}"#)
+        };
+        for (read, written) in [
+            (json(1, ""), json(2, "")),
+            (json(3, ""), json(2, "")),
+            (json(3, r#","auto-prune":true"#), json(3, r#","auto-prune":true"#)),
+        ] {
+            let again = Document::parse(&read).ok().unwrap().to_json().unwrap();
+            assert_eq!(std::str::from_utf8(&again).unwrap(), written);
+        }
+    }
+
+    #[test]
     fn the_labels_of_secrets_are_found_without_their_values() {
         let json = r#"{"format":2,"secrets":{"a":{"value":7,"label":"x"},"b":{"value":"label"},"//t:/s/c":{"label":"x"}},
             "random":{"d":{"value":"1","label":"x"}}}"#;
@@ -985,12 +1010,12 @@ mod tests {
     #[test]
     fn a_newer_format_is_told_from_damage_whatever_else_the_document_holds() {
         for json in [
-            r#"{"format":3,"secrets":[]}"#,
-            r#"{"format":3,"secrets" no json"#,
-            r#"{"scopes":{},"format":3}"#,
-            r#"{"secrets":{"a":{"value":1}},"format":3}"#,
+            r#"{"format":4,"secrets":[]}"#,
+            r#"{"format":4,"secrets" no json"#,
+            r#"{"scopes":{},"format":4}"#,
+            r#"{"secrets":{"a":{"value":1}},"format":4}"#,
         ] {
-            assert_eq!(fault(json), Fault::Newer(3), "{json}");
+            assert_eq!(fault(json), Fault::Newer(4), "{json}");
         }
         for json in [r#"{"format":0}"#, r#"{"format":"2"}"#, r#"{"format":-1}"#, "{}", "[]", "", "\0"] {
             damage(json);
@@ -1017,6 +1042,7 @@ mod tests {
             r#"{"format":2,"grants":{}}"#,
             r#"{"format":2,"secrets":{"a":{"value":"","rotate":"daily"}}}"#,
             r#"{"format":2,"secrets":{"a":{"fields":{"f":{"value":"","readable":false}}}}}"#,
+            r#"{"format":2,"secrets":{"a":{"value":"","auto-prune":true}}}"#,
             r#"{"format":1,"secrets":{"a":{"value":"","grants":["app"]}}}"#,
             r#"{"format":1,"grants":{}}"#,
             r#"{"format":1,"secrets":{"a":{"value":"","readable":false}}}"#,

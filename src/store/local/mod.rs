@@ -90,6 +90,7 @@ pub(crate) static KIND: Kind = Kind {
                 ProviderOptions,
                 MountPath,
                 Interpolation,
+                AutoPrune,
             ];
             const PLACE: &[Attribute] = &[Scope, Tenant, Cluster, Org, Project];
             const AT: &[Attribute] = &[Scope, Tenant, Cluster, Org, Project, Revision];
@@ -775,10 +776,10 @@ mod tests {
     #[test]
     fn a_store_of_a_newer_format_is_refused_unharmed() {
         let fixture = Fixture::with(&[]);
-        encrypt(&fixture, br#"{"format":3,"secrets":7}"#);
+        encrypt(&fixture, br#"{"format":4,"secrets":7}"#);
         let before = fs::read(store_path(&fixture)).unwrap();
         let error = open(&fixture).ok().unwrap().answer(&mut [request("a", None)]).unwrap_err();
-        assert!(error.to_string().contains("format 3"), "{error}");
+        assert!(error.to_string().contains("format 4"), "{error}");
         assert!(remove(&fixture).is_err());
         assert_eq!(fs::read(store_path(&fixture)).unwrap(), before);
     }

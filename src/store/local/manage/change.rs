@@ -76,14 +76,13 @@ impl Secrets<'_> {
                 }
                 let content = entry.changed(new, &key.name)?;
                 fits(&key.name, &content, &entry.details.said)?;
-                entry.revise(content, given.flag(Attribute::AutoPrune) == Some(true));
-            } else if given.flag(Attribute::AutoPrune) == Some(true) {
-                entry.details.older.clear();
+                entry.revise(content);
             }
             if let Some(description) = given.text(Attribute::Description) {
                 description.clone_into(&mut entry.details.description);
             }
             keep(given, &mut entry.details.said);
+            entry.prune();
             entry.details.updated = time::now();
             let key = match given.text(Attribute::NewName) {
                 Some(name) => rename(document, key, name)?,
@@ -226,15 +225,18 @@ pub(super) fn keep(given: &Attributes, said: &mut Attributes) {
             said.say(attribute, Said::Flag(flag));
         }
     }
-    // There is one way to have none.
+    // Of these there is one way to have none.
     if said.text(Attribute::Label) == Some("") {
         said.forget(Attribute::Label);
+    }
+    if said.flag(Attribute::AutoPrune) == Some(false) {
+        said.forget(Attribute::AutoPrune);
     }
 }
 
 impl Entry {
-    /// The next revision, unless nothing would be new. Where old ones are pruned they are lost.
-    fn revise(&mut self, content: Content, prune: bool) {
+    /// The next revision, unless nothing would be new.
+    fn revise(&mut self, content: Content) {
         if self.content.as_ref().is_some_and(|old| is_same(old, &content)) {
             return;
         }
@@ -245,8 +247,12 @@ impl Entry {
         }
         *revision += 1;
         *revised = time::now();
-        if prune {
-            older.clear();
+    }
+
+    /// Only the latest stays, where that was asked for once. Where it was removed, the others are all there is.
+    fn prune(&mut self) {
+        if self.content.is_some() && self.details.said.flag(Attribute::AutoPrune) == Some(true) {
+            self.details.older.clear();
         }
     }
 

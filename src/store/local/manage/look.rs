@@ -109,6 +109,7 @@ impl Secrets<'_> {
             ("is_hidden_value", Attribute::Hidden),
             ("enable_interpolation_in_file", Attribute::Interpolation),
             ("is_plain", Attribute::Plain),
+            ("auto_prune", Attribute::AutoPrune),
         ];
         all.extend(flags.into_iter().filter_map(|(name, attribute)| Some((name, json!(said.flag(attribute)?)))));
         if !details.grants.is_empty() {
