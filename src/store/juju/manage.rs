@@ -11,7 +11,8 @@ use crate::net::{self, Fault, retried, unsure};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::store::manage::{
-    Attribute, Attributes, Content, Doing, Each, Existing, Item, Manage, ManageError, Metadata, NewContent, Outcomes, Verb,
+    Attribute, Attributes, Content, Doing, Each, Existing, Item, Manage, ManageError, Metadata, NewContent, Outcomes,
+    Verb,
 };
 use crate::store::object::Object;
 use crate::store::{Context, Settings, StoreError};
@@ -680,9 +681,8 @@ impl Listed {
         let time = |object: &Object<'_>, name| object.get::<String>(name).and_then(|text| utc(&text));
         let mut known = attributes(secret, &ATTRIBUTES);
         let access = secret.get::<Vec<Object<'_>>>("access").unwrap_or_default();
-        let application = |grant: &Object<'_>| {
-            grant.get::<String>("target-tag")?.strip_prefix("application-").map(str::to_owned)
-        };
+        let application =
+            |grant: &Object<'_>| grant.get::<String>("target-tag")?.strip_prefix("application-").map(str::to_owned);
         let applications: Vec<String> = access.iter().filter_map(application).collect();
         if !applications.is_empty() {
             // As `grant` names them.

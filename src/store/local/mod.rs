@@ -881,10 +881,13 @@ mod tests {
     #[test]
     fn references_are_a_name_with_or_without_its_owner() {
         let check = |path: &str| check(&request(path, None).address, &Settings::default());
-        for good in ["a", "A-b_9", "9", "_a", "amy:a", "//t/a", "//c/o/p/ü", "café", "日本", "²", "Ⅷ", &"ü".repeat(110)] {
+        for good in ["a", "A-b_9", "9", "_a", "amy:a", "//t/a", "//c/o/p/ü", "café", "日本", "²", "Ⅷ", &"ü".repeat(110)]
+        {
             check(good).unwrap();
         }
-        for bad in ["", "_", "-_", "a b", "a.b", "a/b", "e\u{301}", "€", "a:b:c", ":a", "a:", "//a", "///a", &"ü".repeat(111)] {
+        for bad in
+            ["", "_", "-_", "a b", "a.b", "a/b", "e\u{301}", "€", "a:b:c", ":a", "a:", "//a", "///a", &"ü".repeat(111)]
+        {
             check(bad).unwrap_err();
         }
         assert_eq!(check_name("a/b"), Err(NameError::Character('/')));
