@@ -230,7 +230,7 @@ const INTRODUCTION: &str = "\
 What the tests of tini, dumb-init and catatonit ask of theirs, asked of all three, as Debian has them, and of
 `inject --mode supervise`, each with the option of its own where it needs one. `tests/system/inits.rs` runs it:
 
-    cargo test --all-features --test system inits
+    cargo test --test system inits
 
 With `INJECT_WRITE_TABLE=1` in its environment it writes this file anew. The marks of a cell are of three runs: as
 PID 1 of a PID namespace, as a shell's job on a terminal, as a subreaper without one. ✓ it does so, ✗ it does not,
