@@ -21,7 +21,7 @@ const DELAY: Duration = Duration::from_millis(20);
 const SECRETS: usize = 100;
 
 fn main() -> io::Result<()> {
-    let mut arguments = std::env::args_os().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = std::env::args_os().skip(1);
     let directory = PathBuf::from(arguments.next().ok_or(io::ErrorKind::InvalidInput)?);
     let names: Vec<String> = (1..=SECRETS).map(|number| format!("secret-{number:03}")).collect();
     let wires = [("h2", Wire::Tls(Certificate::Good)), ("h1", Wire::TlsHttp1(Certificate::Good))];
