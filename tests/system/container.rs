@@ -18,7 +18,7 @@ pub(crate) fn packaging(script: &str) -> Command {
     // What cargo says to a test about its package would be said to a build, which then did ring's anew.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
+        if text == "OUT_DIR" || text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
             command.env_remove(name);
         }
     }
