@@ -202,7 +202,7 @@ impl Scanner<'_> {
             return self.text.len();
         };
         let body = &self.text[open + 1..end];
-        let parsed = if body.windows(2).any(|pair| pair == b"$<") {
+        let parsed = if body.array_windows().any(|pair| pair == b"$<") {
             Err(Malformed::Nested)
         } else {
             std::str::from_utf8(body).map_err(|_| Malformed::NotText).and_then(reference::parse_angle)

@@ -87,9 +87,13 @@ impl<'a> Planner<'a> {
         self.requests.len() - 1
     }
 
-    /// Makes one of requests that are equal, where the first of them stood. Mostly none are.
+    /// Makes one of requests that are equal, where the first of them stood. Mostly none are, and
+    /// where they rise none can be.
     pub(super) fn merge_requests<'s>(&mut self, sources: impl Iterator<Item = &'s mut Source>) {
         let requests = &self.requests;
+        if requests.is_sorted_by(|one, other| one < other) {
+            return;
+        }
         let mut sorted: Vec<usize> = (0..requests.len()).collect();
         sorted.sort_unstable_by(|&one, &other| requests[one].cmp(&requests[other]).then(one.cmp(&other)));
         if sorted.windows(2).all(|pair| requests[pair[0]] != requests[pair[1]]) {

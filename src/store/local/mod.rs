@@ -196,7 +196,10 @@ impl Store {
                 },
             }
         }
-        secrets.sort_unstable();
+        // Mostly they are, which a standard library that is optimized for size does not look for.
+        if !secrets.is_sorted() {
+            secrets.sort_unstable();
+        }
         random.sort_unstable();
         lengths.sort_unstable();
         lengths.dedup_by_key(|(key, _)| *key);
