@@ -2,7 +2,8 @@
 //!
 //! They lie on memory only. Where a mount namespace is allowed the kernel removes them with the
 //! command's last process; else they lie in a private directory on a tmpfs that is there already,
-//! and a janitor removes it. Either has the same shape:
+//! and a janitor removes it. Either has the same shape, but for a tmpfs without absolute paths,
+//! which is $INJECT_FILES itself:
 //!
 //! ```text
 //! files/…               the relative paths; this is $INJECT_FILES
@@ -246,10 +247,13 @@ impl Root {
     }
 
     fn fill(self, targets: &[FileTarget], mode: Mode) -> Result<FileSet, FileError> {
-        for name in [FILES, ABSOLUTE] {
-            mkdirat(self.fd(), name, mode)
+        let absolute = targets.iter().any(|target| target.path.is_absolute());
+        let apart = absolute || matches!(self, Self::Private(_));
+        for name in [FILES, ABSOLUTE].iter().filter(|_| apart) {
+            mkdirat(self.fd(), *name, mode)
                 .map_err(|error| FileError::system("make", &self.path().join(name), error))?;
         }
+        let relative = Path::new(if apart { FILES } else { "" });
         let directory = match &self {
             Self::Mounted { path, .. } => path.clone(),
             Self::Private(directory) => directory.path.join(FILES),
@@ -257,14 +261,17 @@ impl Root {
         let mut files = Vec::with_capacity(targets.len());
         for (number, target) in targets.iter().enumerate() {
             let path = directory.join(&target.path);
-            let file = self.place(number, target, mode).map_err(|error| FileError::system("make", &path, error))?;
+            let file =
+                self.place(relative, number, target, mode).map_err(|error| FileError::system("make", &path, error))?;
             files.push((path, file));
         }
         if let Self::Mounted { path, .. } = &self {
-            // Covers the tmpfs with its own part that the command is to see.
-            namespace::bind(&path.join(FILES), path).map_err(|error| FileError::system("mount", path, error))?;
+            if apart {
+                // Covers the tmpfs with its own part that the command is to see.
+                namespace::bind(&path.join(FILES), path).map_err(|error| FileError::system("mount", path, error))?;
+            }
             // Only another target could cover one of ours; without absolute ones the first stands for all.
-            let in_question = if targets.iter().any(|target| target.path.is_absolute()) { files.len() } else { 1 };
+            let in_question = if absolute { files.len() } else { 1 };
             for (path, file) in files.iter().take(in_question) {
                 if !is_at(file, path).map_err(|error| FileError::system("look at", path, error))? {
                     return Err(FileError::Covered { path: path.clone() });
@@ -278,13 +285,14 @@ impl Root {
         Ok(FileSet { directory, files, private })
     }
 
-    fn place(&self, number: usize, target: &FileTarget, mode: Mode) -> nix::Result<File> {
+    /// `relative` is where relative paths begin.
+    fn place(&self, relative: &Path, number: usize, target: &FileTarget, mode: Mode) -> nix::Result<File> {
         let path = &target.path;
         if !path.is_absolute() {
-            return self.create(&Path::new(FILES).join(path), target, mode);
+            return self.create(relative, path, target, mode);
         }
         let Some(name) = path.file_name() else { return Err(Errno::EINVAL) };
-        let source = Path::new(ABSOLUTE).join(number.to_string()).join(name);
+        let source = Path::new(&number.to_string()).join(name);
         let parent = path.parent().unwrap_or(path);
         let parent = open(parent, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let spot = survey(path);
@@ -293,11 +301,11 @@ impl Root {
         }
         match self {
             Self::Mounted { path: root, .. } => {
-                let file = self.create(&source, target, mode)?;
+                let file = self.create(Path::new(ABSOLUTE), &source, target, mode)?;
                 if !matches!(spot, Ok(Spot::File)) {
                     create(&parent, Path::new(name), Mode::S_IRUSR | Mode::S_IWUSR)?;
                 }
-                namespace::bind(&root.join(source), path)?;
+                namespace::bind(&root.join(ABSOLUTE).join(source), path)?;
                 Ok(file)
             }
             Self::Private(directory) if is_in_memory(&parent) => {
@@ -307,25 +315,25 @@ impl Root {
                 Ok(file)
             }
             Self::Private(directory) => {
-                let file = self.create(&source, target, mode)?;
-                symlinkat(&directory.path.join(source), &parent, name)?;
+                let file = self.create(Path::new(ABSOLUTE), &source, target, mode)?;
+                symlinkat(&directory.path.join(ABSOLUTE).join(source), &parent, name)?;
                 directory.record(path, &fstatat(&parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)?)?;
                 Ok(file)
             }
         }
     }
 
-    /// Makes a file under the root, and the directories on the way to it.
-    fn create(&self, path: &Path, target: &FileTarget, mode: Mode) -> nix::Result<File> {
-        let mut directories: Vec<_> = path.ancestors().skip(1).filter(|path| path.components().count() > 1).collect();
+    /// Makes a file under this directory of the root, and the directories on the way to it.
+    fn create(&self, top: &Path, path: &Path, target: &FileTarget, mode: Mode) -> nix::Result<File> {
+        let mut directories: Vec<_> = path.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
         directories.reverse();
         for directory in directories {
-            match mkdirat(self.fd(), directory, mode) {
+            match mkdirat(self.fd(), &top.join(directory), mode) {
                 Ok(()) | Err(Errno::EEXIST) => {}
                 Err(error) => return Err(error),
             }
         }
-        let file = create(self.fd(), path, target.mode())?;
+        let file = create(self.fd(), &top.join(path), target.mode())?;
         // On a tmpfs of our own no directory hands its group on, so what nobody is to own is ours.
         if target.owner.is_some() || matches!(self, Self::Private(_)) {
             give(&file, target.owner)?;
