@@ -179,7 +179,8 @@ fn ask_together<W: Wanted>(batches: &mut [Batch<'_, W>], context: &Context<'_>) 
             return local.into_iter().for_each(|batch| ask_at_once(batch, context));
         }
     };
-    let asked = net::all(remote.into_iter().chain(local).map(|batch| batch.ask(context)));
+    let asked = remote.into_iter().chain(local).map(|batch| Box::pin(batch.ask(context)) as net::Task<'_>);
+    let asked = net::all(asked.collect());
     // A server may be gone when we write to it.
     crate::sys::without_sigpipe(|| runtime.block_on(asked));
     if batches.iter().all(Batch::is_answered) {

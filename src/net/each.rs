@@ -25,7 +25,7 @@ pub(crate) async fn each<T, F: Future<Output = ()>>(items: impl IntoIterator<Ite
         }
     };
     let workers = items.borrow().size_hint().1.map_or(AT_ONCE, |most| most.min(AT_ONCE));
-    all((0..workers).map(|_| worker())).await;
+    all((0..workers).map(|_| Box::pin(worker()) as Task<'_>).collect()).await;
 }
 
 /// The same, with what each comes to; in the order of the items.
@@ -33,36 +33,38 @@ pub(crate) async fn gather<T, R, F: Future<Output = R>>(
     items: impl IntoIterator<Item = T>,
     work: impl Fn(T) -> F,
 ) -> Vec<R> {
-    let (work, done) = (&work, &RefCell::new(Vec::new()));
-    each(items.into_iter().enumerate(), |(at, item)| async move {
+    let items = items.into_iter();
+    let (work, done) = (&work, &RefCell::new(Vec::with_capacity(items.size_hint().0)));
+    each(items.enumerate(), |(at, item)| async move {
+        // Taken up in the order of the items, so that the place of each is there before any of them is done.
+        done.borrow_mut().push(None);
         let result = work(item).await;
-        done.borrow_mut().push((at, result));
+        done.borrow_mut()[at] = Some(result);
     })
     .await;
-    let mut done = done.take();
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
+    done.take().into_iter().flatten().collect()
 }
 
+/// Of one type whatever they do, so that what drives them is compiled once.
+pub(crate) type Task<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// All of them, in this order at first, then each whenever it can go on.
-pub(crate) async fn all<F: Future<Output = ()>>(futures: impl IntoIterator<Item = F>) {
-    struct Slot<F> {
-        future: Pin<Box<F>>,
+pub(crate) async fn all(tasks: Vec<Task<'_>>) {
+    struct Slot<'a> {
+        task: Task<'a>,
         woken: Arc<Woken>,
         waker: Waker,
     }
-    let mut slots: Vec<Slot<F>> = futures
-        .into_iter()
-        .map(|future| {
-            let woken = Arc::new(Woken { is: AtomicBool::new(true), whole: Mutex::new(Waker::noop().clone()) });
-            Slot { future: Box::pin(future), waker: Arc::clone(&woken).into(), woken }
-        })
-        .collect();
+    let slot = |task| {
+        let woken = Arc::new(Woken { is: AtomicBool::new(true), whole: Mutex::new(Waker::noop().clone()) });
+        Slot { task, waker: Arc::clone(&woken).into(), woken }
+    };
+    let mut slots: Vec<Slot<'_>> = tasks.into_iter().map(slot).collect();
     poll_fn(|context| {
         slots.retain_mut(|slot| {
             slot.woken.whole.lock().unwrap_or_else(PoisonError::into_inner).clone_from(context.waker());
             let is_woken = slot.woken.is.swap(false, Ordering::AcqRel);
-            !is_woken || slot.future.as_mut().poll(&mut Context::from_waker(&slot.waker)).is_pending()
+            !is_woken || slot.task.as_mut().poll(&mut Context::from_waker(&slot.waker)).is_pending()
         });
         if slots.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })

@@ -18,7 +18,7 @@ mod websocket;
 
 pub(crate) use address::{Base, Origin, encode};
 pub(crate) use connect::race;
-pub(crate) use each::{all, each, gather};
+pub(crate) use each::{Task, all, each, gather};
 pub(crate) use hyper::header;
 pub(crate) use hyper::{Method, StatusCode};
 pub(crate) use proxy::{Proxy, SETTING as PROXY_SETTING};
@@ -45,6 +45,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 #[cfg(test)]
 use std::time::Duration;
@@ -83,6 +84,8 @@ pub(crate) fn runtime() -> Result<Runtime, StoreError> {
 /// What a store answers that is asked alone.
 pub(crate) fn wait<T, E: From<StoreError>>(asked: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let runtime = runtime()?;
+    // Of one type for each answer, for which the runtime is compiled, whatever is asked.
+    let asked: Pin<Box<dyn Future<Output = Result<T, E>>>> = Box::pin(asked);
     // A server may be gone when we write to it.
     let answer = crate::sys::without_sigpipe(|| runtime.block_on(asked));
     match &answer {
