@@ -6,6 +6,7 @@
 
 use super::format::{Document, Fault};
 use super::identity::Identities;
+use super::stanza::Holder;
 use crate::secret::Secret;
 use crate::store::StoreError;
 use age::x25519::Recipient;
@@ -97,7 +98,10 @@ pub(super) fn decrypt(
     if opened.is_scrypt() {
         return Err(malformed("is encrypted with a passphrase; a store is encrypted to a key, with `age -r`"));
     }
-    let mut plain = opened.decrypt(identities.keys.iter().map(|key| key as _)).map_err(failed)?;
+    let holders: Vec<Holder> = identities.holders().collect();
+    let ours = holders.iter().map(|holder| holder as &dyn age::Identity);
+    let keys = ours.chain(identities.keys.iter().map(|key| key as _));
+    let mut plain = opened.decrypt(keys).map_err(failed)?;
     // Never grows: the text is shorter than the file by age's header.
     let mut json = Vec::with_capacity(sealed.length);
     plain.read_to_end(&mut json).map_err(|error| failed(error.into()))?;
@@ -224,13 +228,13 @@ impl Writer<'_> {
         let recipients = self.recipients(self.recipients.unwrap_or(&document.recipients))?;
         document.recipients = recipients.iter().map(Recipient::to_string).collect();
         let json = document.to_json().map_err(|error| self.unsealed(&error))?;
-        self.encrypt_to(&recipients, &json)
+        self.encrypt_to(&recipients, &self.identities.holders().collect::<Vec<_>>(), &json)
     }
 
     /// A text of any kind, to those who may read the store or who are named.
     #[allow(clippy::disallowed_methods, reason = "the text is encrypted")]
     pub(super) fn encrypt(&self, text: &Secret) -> Result<Vec<u8>, StoreError> {
-        self.encrypt_to(&self.recipients(self.recipients.unwrap_or_default())?, text.expose())
+        self.encrypt_to(&self.recipients(self.recipients.unwrap_or_default())?, &[], text.expose())
     }
 
     fn recipients(&self, named: &[String]) -> Result<Vec<Recipient>, StoreError> {
@@ -248,10 +252,11 @@ impl Writer<'_> {
         StoreError::Unavailable(format!("the store {} could not be encrypted: {what}", self.path.display()))
     }
 
-    fn encrypt_to(&self, recipients: &[Recipient], json: &[u8]) -> Result<Vec<u8>, StoreError> {
+    fn encrypt_to(&self, recipients: &[Recipient], holders: &[Holder], json: &[u8]) -> Result<Vec<u8>, StoreError> {
         let failed = |what: &dyn std::fmt::Display| self.unsealed(what);
         let mut sealed = Vec::with_capacity(json.len() + json.len() / 1024 + 1024);
-        let encryptor = Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as _));
+        let holders = holders.iter().map(|holder| holder as &dyn age::Recipient);
+        let encryptor = Encryptor::with_recipients(holders.chain(recipients.iter().map(|recipient| recipient as _)));
         let encryptor = encryptor.map_err(|error| failed(&error))?;
         let written = encryptor.wrap_output(&mut sealed).and_then(|mut out| {
             out.write_all(json)?;

@@ -3,6 +3,7 @@
 //! The first place that is set or exists decides; a place that was named and fails is an error, so
 //! that no other key takes its part unseen. Where keys stand in a file, the file has age's format.
 
+use super::stanza::Holder;
 use crate::environ::Environ;
 use crate::store::{Credential, Settings, StoreError};
 use age::x25519::{Identity, Recipient};
@@ -46,6 +47,10 @@ impl fmt::Display for Origin {
 impl Identities {
     pub(super) fn recipients(&self) -> impl Iterator<Item = Recipient> {
         self.keys.iter().map(Identity::to_public)
+    }
+
+    pub(super) fn holders(&self) -> impl Iterator<Item = Holder> {
+        self.keys.iter().map(Holder::of)
     }
 }
 

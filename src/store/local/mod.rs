@@ -6,7 +6,7 @@
 //! grants and all else are attributes of an entry: some have a rule here, the rest is kept and shown.
 //!
 //! This file is the kind, its references and what a launch asks of it. The document is `format.rs`,
-//! the file `file.rs`, its keys `identity.rs`; what `inject secret` does with it is `manage.rs`, and `audit.rs` the log
+//! the file `file.rs`, its keys `identity.rs` and `stanza.rs`; what `inject secret` does with it is `manage.rs`, and `audit.rs` the log
 //! of that. `label.rs` has second names, `schema.rs` what values keep to. A launch writes a random password that does not
 //! exist yet, and the log where `audit_reads` says so.
 
@@ -21,6 +21,7 @@ mod label;
 mod manage;
 mod random;
 mod schema;
+mod stanza;
 mod time;
 
 use super::manage::{Attribute, Attributes, Content, Format, Managing, Verb};
