@@ -3,6 +3,7 @@
 //! A failure is text made of names, places and sizes. Nothing that holds a value can be formatted
 //! ([`crate::secret::Secret`] has no Display), so no failure can hold one.
 
+use nix::errno::Errno;
 use std::cell::OnceCell;
 use std::fmt;
 use std::io;
@@ -167,6 +168,11 @@ impl fmt::Display for StoreError {
 pub(crate) fn cause(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
+}
+
+/// The same of a call that nix made. Its own table of words would be relocated at each start.
+pub(crate) fn words(errno: Errno) -> String {
+    cause(&errno.into())
 }
 
 /// One source of configuration: a file, or a kind of option.

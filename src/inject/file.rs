@@ -20,7 +20,7 @@ pub(crate) use descriptor::sealed;
 pub(crate) use directory::Unfit;
 
 use crate::environ::Environ;
-use crate::failure::Code;
+use crate::failure::{Code, cause, words};
 use crate::secret::Secret;
 use crate::template;
 use crate::users::Owner;
@@ -103,7 +103,7 @@ fn try_namespace(targets: &[FileTarget], environ: &Environ) -> Result<Outlook, S
         let place = first(places(environ, must_be_wide(targets)), "").map_err(no_mount_point)?;
         (place.path.clone(), place.path)
     };
-    let unswapped = namespace::try_tmpfs(&at).map_err(|error| format!("mounting a tmpfs: {error}"))?;
+    let unswapped = namespace::try_tmpfs(&at).map_err(|errno| format!("mounting a tmpfs: {}", words(errno)))?;
     Ok(Outlook { method: Method::Namespace, why: "mount namespaces are allowed".into(), directory, unswapped })
 }
 
@@ -172,7 +172,7 @@ fn mounted(targets: &[FileTarget], environ: &Environ, wide: bool) -> Result<Root
         return mount(targets, directory.path.clone(), wide).inspect_err(|_| directory.remove());
     }
     match DirBuilder::new().mode(0o700).create(MOUNT_POINT) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(format!("making {MOUNT_POINT}: {error}")),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(format!("making {MOUNT_POINT}: {}", cause(&error))),
         _ => mount(targets, MOUNT_POINT.into(), wide),
     }
 }
@@ -184,7 +184,7 @@ fn mount(targets: &[FileTarget], path: PathBuf, wide: bool) -> Result<Root, Stri
     };
     let fd = namespace::mount_tmpfs(&path, &limits, directory_mode(wide).bits())
         .and_then(|_| open(&path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()))
-        .map_err(|error| format!("mounting a tmpfs: {error}"))?;
+        .map_err(|errno| format!("mounting a tmpfs: {}", words(errno)))?;
     Ok(Root::Mounted { path, fd })
 }
 
@@ -485,10 +485,13 @@ impl fmt::Display for FileError {
             }
             Self::Janitor(errno) => write!(
                 out,
-                "files: the helper that removes them cannot start: {errno}; it needs Linux 5.9 and a seccomp policy \
-                 that allows pidfd_open and close_range"
+                "files: the helper that removes them cannot start: {}; it needs Linux 5.9 and a seccomp policy \
+                 that allows pidfd_open and close_range",
+                words(*errno)
             ),
-            Self::System { what, path, errno } => write!(out, "file `{}`: cannot {what} it: {errno}", path.display()),
+            Self::System { what, path, errno } => {
+                write!(out, "file `{}`: cannot {what} it: {}", path.display(), words(*errno))
+            }
         }
     }
 }

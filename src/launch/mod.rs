@@ -6,7 +6,7 @@ pub(crate) mod notify;
 mod privileges;
 pub(crate) mod supervise;
 
-use crate::failure::{self, Code, Failure, Stop};
+use crate::failure::{self, Code, Failure, Stop, words};
 use crate::inject::Launch;
 use crate::plan::Privileges;
 use crate::sys::Hardened;
@@ -48,7 +48,7 @@ fn refused(program: &CStr, errno: Errno) -> Stop {
             "permission denied; it, or its interpreter, is not executable or lies on a noexec mount".to_owned()
         }
         Errno::E2BIG => "its arguments and environment are too big for the kernel; use files".to_owned(),
-        errno => errno.desc().to_owned(),
+        errno => words(errno),
     };
     let code = if errno == Errno::E2BIG { Code::TooBig } else { Code::Launch };
     let failure = Failure::new(code, "", format!("the command {path} cannot be run: {why}"));

@@ -1,6 +1,7 @@
 //! Giving privileges up, in the one order in which each step may still be taken and none can be
 //! taken back.
 
+use crate::failure::words;
 use crate::plan::Privileges;
 use crate::sys;
 use crate::sys::signals::Ends;
@@ -17,7 +18,7 @@ pub(super) fn give_up(privileges: &Privileges, ends: Option<&Ends>) -> Result<()
         umask(mask);
     }
     if let Some(directory) = &privileges.directory {
-        fchdir(directory).map_err(|errno| format!("--chdir: {}", errno.desc()))?;
+        fchdir(directory).map_err(|errno| format!("--chdir: {}", words(errno)))?;
     }
     // While there is CAP_SETPCAP.
     for &capability in &privileges.dropped {
@@ -33,7 +34,7 @@ pub(super) fn give_up(privileges: &Privileges, ends: Option<&Ends>) -> Result<()
         }
     }
     if privileges.no_new_privs {
-        set_no_new_privs().map_err(|errno| format!("--no-new-privs: {}", errno.desc()))?;
+        set_no_new_privs().map_err(|errno| format!("--no-new-privs: {}", words(errno)))?;
     }
     // A change of credentials allows dumps again, and forgets what was armed.
     sys::forbid_dumps();
@@ -47,7 +48,7 @@ pub(super) fn give_up(privileges: &Privileges, ends: Option<&Ends>) -> Result<()
 fn become_user(identity: &Identity) -> Result<(), String> {
     let (user, group) = (Uid::from_raw(identity.user), Gid::from_raw(identity.group));
     let groups: Vec<_> = identity.groups.iter().copied().map(Gid::from_raw).collect();
-    let refused = |errno: Errno| errno.desc().to_owned();
+    let refused = |errno: Errno| words(errno);
     setgroups(&groups).map_err(refused)?;
     setresgid(group, group, group).map_err(refused)?;
     setresuid(user, user, user).map_err(refused)?;

@@ -7,7 +7,7 @@
 
 use super::notify::{self, Relay};
 use super::privileges;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, words};
 use crate::plan::{Plan, Supervision};
 use crate::sys::signals::{self, Arrived, Change, Ends, Mask};
 use crate::sys::{self, fork, process};
@@ -35,7 +35,7 @@ pub(crate) fn split(plan: &mut Plan, ends: Option<&Ends>) -> Result<Split, Failu
     let supervisor = getpid();
     let job = Job::new(plan.supervision.group);
     let cannot = |errno: Errno| {
-        let message = format!("the supervisor cannot be started: {}; --mode exec does without one", errno.desc());
+        let message = format!("the supervisor cannot be started: {}; --mode exec does without one", words(errno));
         Failure::new(Code::Launch, "", message)
     };
     let relay = Relay::new(&plan.passed).map_err(cannot)?;

@@ -4,8 +4,7 @@ use super::address::{Host, Origin};
 use super::proxy::{Proxy, Refusal};
 use super::tls::{self, Configs};
 use super::{Deadline, Fault};
-use crate::failure::StoreError;
-use nix::errno::Errno;
+use crate::failure::{StoreError, cause};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -132,11 +131,11 @@ impl Route<'_> {
 }
 
 /// What went wrong with a connection, in the system's words.
-pub(super) fn reason(error: &io::Error) -> &'static str {
+pub(super) fn reason(error: &io::Error) -> String {
     match (error.raw_os_error(), error.kind()) {
-        (Some(raw), _) => Errno::from_raw(raw).desc(),
-        (None, io::ErrorKind::UnexpectedEof) => "the connection was closed",
-        (None, _) => "the connection failed",
+        (Some(_), _) => cause(error),
+        (None, io::ErrorKind::UnexpectedEof) => "the connection was closed".into(),
+        (None, _) => "the connection failed".into(),
     }
 }
 

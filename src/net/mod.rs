@@ -569,7 +569,7 @@ impl Client {
             return Fault::for_good(StoreError::Unavailable(text));
         }
         let of_system = of_system.map(connect::reason);
-        let why = match of_system {
+        let why = match &of_system {
             Some(why) => why,
             None if error.is_canceled() => "the connection was closed before the request",
             None if error.is_incomplete_message() => "the connection was closed within the reply",

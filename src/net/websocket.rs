@@ -112,12 +112,12 @@ async fn transmit(socket: &mut Socket, message: Message) -> Result<(), Error> {
 }
 
 fn fault(origin: &Origin, largest: usize, error: Error) -> Fault {
-    let closed = |why| Fault::passing(format!("{origin}: {why}; try again, or see what the server logs"));
+    let closed = |why: &str| Fault::passing(format!("{origin}: {why}; try again, or see what the server logs"));
     let malformed = |why: &str| Fault::for_good(StoreError::Malformed(format!("{origin} {why}")));
     match error {
         Error::Io(error) => match tls::explain(&error) {
             Some(why) => Fault::for_good(StoreError::Unavailable(format!("{origin}: {why}"))),
-            None => closed(reason(&error)),
+            None => closed(&reason(&error)),
         },
         Error::AlreadyClosed => closed("the connection was closed"),
         Error::Upgrade(UpgradeError::DidNotSwitchProtocols(status)) => {

@@ -1,7 +1,7 @@
 //! Where the command is, found before any store is asked.
 
 use super::{Argument, EntryPlan, Privileges, Target, TargetKind};
-use crate::failure::{self, Code, Failure};
+use crate::failure::{self, Code, Failure, words};
 use crate::template::{Part, Slot, Source, Template};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
@@ -141,7 +141,7 @@ impl Unrunnable {
             Self::Refused(Errno::EACCES) => {
                 format!("cannot be run{}: permission denied; is it executable (chmod +x)?", privileges.for_user())
             }
-            Self::Refused(errno) => format!("cannot be run: {}", errno.desc()),
+            Self::Refused(errno) => format!("cannot be run: {}", words(*errno)),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! All of it is looked up, and tried out where the kernel lets us undo it, before any store is asked.
 
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, words};
 use crate::sys;
 use crate::users::{self, Identity};
 use caps::{CapSet, Capability};
@@ -74,7 +74,7 @@ impl Privileges {
             Ok(directory)
         });
         let directory = entered.map_err(|errno| {
-            let message = format!("`{}`{}: {}", path.to_string_lossy(), self.for_user(), errno.desc());
+            let message = format!("`{}`{}: {}", path.to_string_lossy(), self.for_user(), words(errno));
             Failure::new(Code::Config, "--chdir", message)
         })?;
         self.directory = Some(directory);
@@ -158,7 +158,7 @@ fn as_user<T>(identity: &Identity, before: &[Gid], act: impl FnOnce() -> T) -> R
                     .to_owned()
             }
             Errno::EINVAL => "is impossible: this user namespace has no such user or group".to_owned(),
-            errno => format!("is refused: {}", errno.desc()),
+            errno => format!("is refused: {}", words(errno)),
         };
         let message = format!("becoming user {} with group {} {why}", identity.user, identity.group);
         Failure::new(Code::Config, "--user", message)

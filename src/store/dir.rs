@@ -5,6 +5,7 @@
 
 use super::buffer::{Buffer, LONGEST};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError, ready};
+use crate::failure::words;
 use crate::reference::Address;
 use crate::template::Value;
 use nix::errno::Errno;
@@ -87,7 +88,7 @@ impl Dir {
     fn root(&self) -> Result<OwnedFd, StoreError> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         open_path(&self.path, flags, Mode::empty()).map_err(|errno| {
-            let text = format!("the directory {}: {}; is `path` right?", self.path.display(), errno.desc());
+            let text = format!("the directory {}: {}; is `path` right?", self.path.display(), words(errno));
             if errno == Errno::EACCES { StoreError::Denied(text) } else { StoreError::Unavailable(text) }
         })
     }
@@ -115,9 +116,9 @@ impl Dir {
             }
             Failure::TooBig => StoreError::TooBig(format!("{place} has more than {LONGEST} bytes")),
             Failure::Os(errno @ (Errno::EACCES | Errno::EPERM)) => {
-                StoreError::Denied(format!("{place}: {}", errno.desc()))
+                StoreError::Denied(format!("{place}: {}", words(errno)))
             }
-            Failure::Os(errno) => StoreError::Unavailable(format!("{place}: {}", errno.desc())),
+            Failure::Os(errno) => StoreError::Unavailable(format!("{place}: {}", words(errno))),
         }
     }
 }

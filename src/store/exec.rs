@@ -7,6 +7,7 @@
 
 use super::buffer::{Buffer, LONGEST};
 use super::{Access, Caps, Context, Form, Kind, Look, Pending, Request, Settings, Store, StoreError, ready};
+use crate::failure::{cause, words};
 use crate::reference::Address;
 use crate::sys::{process, signals};
 use crate::template::Value;
@@ -103,7 +104,7 @@ impl Store for Exec {
 
 impl Exec {
     fn answer(&self, requests: &mut [Request]) -> Result<(), StoreError> {
-        let signals = Signals::hold().map_err(|errno| self.cannot("wait", errno.desc()))?;
+        let signals = Signals::hold().map_err(|errno| self.cannot("wait", &words(errno)))?;
         let mut waiting = requests.iter_mut();
         let mut running: Vec<Helper<'_>> = Vec::with_capacity(AT_ONCE);
         loop {
@@ -120,7 +121,7 @@ impl Exec {
             if running.is_empty() {
                 return Ok(());
             }
-            self.wait(&running, &signals).map_err(|errno| self.cannot("wait", errno.desc()))?;
+            self.wait(&running, &signals).map_err(|errno| self.cannot("wait", &words(errno)))?;
             if let Some(signal) = signals.ending() {
                 drop(running);
                 drop(signals);
@@ -149,13 +150,13 @@ impl Exec {
             io::ErrorKind::NotFound if !self.program.contains('/') => {
                 self.cannot("start", "it is not in the PATH it is given")
             }
-            _ => self
-                .cannot("start", error.raw_os_error().map_or("it has a NUL in it", |raw| Errno::from_raw(raw).desc())),
+            _ if error.raw_os_error().is_none() => self.cannot("start", "it has a NUL in it"),
+            _ => self.cannot("start", &cause(&error)),
         })?;
         let output = child.stdout.take();
         let helper = Helper { child, output, value: Buffer::new(4095), request };
         if let Some(output) = &helper.output {
-            fcntl(output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| self.cannot("read", errno.desc()))?;
+            fcntl(output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| self.cannot("read", &words(errno)))?;
         }
         Ok(helper)
     }

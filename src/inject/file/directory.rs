@@ -13,6 +13,7 @@
 //! ```
 
 use crate::environ::Environ;
+use crate::failure::words;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
@@ -96,8 +97,8 @@ fn usable(path: &Path, wide: bool) -> Result<OwnedFd, String> {
         return Err("is not an absolute path".into());
     }
     let fd = open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|error| format!("cannot be opened: {error}"))?;
-    let stat = fstat(&fd).map_err(|error| error.to_string())?;
+        .map_err(|errno| format!("cannot be opened: {}", words(errno)))?;
+    let stat = fstat(&fd).map_err(words)?;
     if !is_in_memory(&fd) {
         return Err("is not on a tmpfs".into());
     }
@@ -108,7 +109,7 @@ fn usable(path: &Path, wide: bool) -> Result<OwnedFd, String> {
         return Err("cannot be entered by the user who is to read the files".into());
     }
     faccessat(&fd, ".", AccessFlags::W_OK | AccessFlags::X_OK, AtFlags::AT_EACCESS)
-        .map_err(|error| format!("cannot be written: {error}"))?;
+        .map_err(|errno| format!("cannot be written: {}", words(errno)))?;
     Ok(fd)
 }
 

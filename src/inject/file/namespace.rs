@@ -2,6 +2,7 @@
 //! the last one of the command's.
 
 use super::directory;
+use crate::failure::words;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
@@ -16,9 +17,9 @@ pub(super) const MOUNT_POINT: &str = "/run/inject";
 /// Leaves the namespace that is shared with others. As a slave the new one still gets what the host
 /// mounts later and passes nothing back. No user namespace: it would change who owns what.
 pub(super) fn enter() -> Result<(), String> {
-    unshare(CloneFlags::CLONE_NEWNS).map_err(|error| format!("unshare: {error}"))?;
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| format!("unshare: {}", words(errno)))?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SLAVE, None::<&str>)
-        .map_err(|error| format!("making the mounts private: {error}"))
+        .map_err(|errno| format!("making the mounts private: {}", words(errno)))
 }
 
 /// Whether [`MOUNT_POINT`] is, or can be made, a directory that only we and root can change.
