@@ -531,8 +531,8 @@ fn known_only(entry: &Entry, stack: &Values, refused: &mut Vec<Json>) -> Result<
         let Part::Hole(Hole { body: Body::Stack(key), .. }) = &*part else {
             continue;
         };
-        if stack.iter().any(|(known, value)| known == key && value.is_none()) {
-            refused.push(describe(&TapisError::StackKeyUnknown { key: key.clone() }));
+        if stack.iter().any(|(known, value)| **known == **key && value.is_none()) {
+            refused.push(describe(&TapisError::StackKeyUnknown { key: key.to_string() }));
             *part = Part::Text(format!("${{stack:secrets:{key}}}").into());
         }
     }
@@ -556,10 +556,10 @@ fn resolve_entry(
     let mut requests: Vec<Request> = Vec::new();
     let template = slots(template, &mut |body| match body {
         Body::Secret(address) => {
-            requests.push(Request { address: address.clone(), random: None, answer: None });
+            requests.push(Request { address: address.clone().into(), random: None, answer: None });
             Source::Request(requests.len() - 1)
         }
-        Body::Stack(key) => Source::Entry(stack.iter().position(|(known, _)| known == key).unwrap()),
+        Body::Stack(key) => Source::Entry(stack.iter().position(|(known, _)| **known == **key).unwrap()),
         other => panic!("{other:?} in an entry"),
     });
     let mut answering = vault.resolve(&mut requests);

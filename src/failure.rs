@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use std::cell::OnceCell;
 use std::fmt;
 use std::io;
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// The exit statuses that are ours, as env(1), nohup(1), timeout(1) and docker-run(1) have them.
@@ -238,9 +239,12 @@ impl Mark {
     }
 }
 
-/// Where a piece of configuration was written.
+/// Where a piece of configuration was written. Shared: whatever is made of the piece has it too.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Place(Rc<Spot>);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Spot {
     pub(crate) layer: Rc<Layer>,
     /// Bytes into the layer's text.
     pub(crate) at: Option<usize>,
@@ -250,14 +254,31 @@ pub(crate) struct Place {
     pub(crate) item: Rc<str>,
 }
 
+impl Deref for Place {
+    type Target = Spot;
+
+    fn deref(&self) -> &Spot {
+        &self.0
+    }
+}
+
 impl Place {
     pub(crate) fn of(layer: &Rc<Layer>, at: Option<usize>, item: impl Into<Rc<str>>) -> Self {
-        Self { layer: Rc::clone(layer), at, section: "", item: item.into() }
+        Self::in_section(layer, at, "", item)
+    }
+
+    pub(crate) fn in_section(
+        layer: &Rc<Layer>,
+        at: Option<usize>,
+        section: &'static str,
+        item: impl Into<Rc<str>>,
+    ) -> Self {
+        Self(Rc::new(Spot { layer: Rc::clone(layer), at, section, item: item.into() }))
     }
 
     /// Another position in the same item.
     pub(crate) fn at(&self, at: usize) -> Self {
-        Self { at: Some(at), ..self.clone() }
+        Self::in_section(&self.layer, Some(at), self.section, Rc::clone(&self.item))
     }
 
     /// `secret_map.DB_PASSWORD`, or the item alone.

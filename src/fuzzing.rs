@@ -215,17 +215,17 @@ fn means_the_same_to_tapis(form: &str) {
     let theirs = match grammar::parse_secret_reference(form, None) {
         Ok(Form::Secret { owner, name }) => {
             let path = owner.map_or_else(|| name.to_owned(), |owner| format!("{owner}:{name}"));
-            Some(Body::Secret(Address { store: None, path: path.into(), version: None }))
+            Some(Body::Secret(Address { store: None, path: path.into(), version: None }.into()))
         }
-        Ok(Form::Placeholder(Placeholder { default: Some(value), .. })) => Some(Body::Default(value.into())),
+        Ok(Form::Placeholder(Placeholder { default: Some(value), .. })) => Some(Body::Default(value.as_bytes().into())),
         Ok(Form::Placeholder(Placeholder { default: None, description })) => {
-            Some(Body::Required(description.unwrap().to_owned()))
+            Some(Body::Required(description.unwrap().into()))
         }
         Ok(Form::Literal(_)) | Err(_) => None,
     };
     let theirs = theirs.or_else(entry).or_else(stack).or_else(|| {
         network.map(|network| {
-            Body::Pod(PodField::Networking { net: network.network.to_owned(), field: network.field.to_owned() })
+            Body::Pod(PodField::Networking((network.network.to_owned(), network.field.to_owned()).into()))
         })
     });
     if let Some(theirs) = &theirs {
@@ -237,7 +237,7 @@ fn means_the_same_to_tapis(form: &str) {
         Some(Body::Pod(PodField::Url)) => assert_eq!(form, "${pods:url}"),
         Some(Body::Pod(PodField::TapisUrl)) => assert_eq!(form, "${pods:tapis_url}"),
         // One that Tapis does not know is refused by the plan, which knows the networks.
-        Some(Body::Pod(PodField::Networking { .. })) | None => {}
+        Some(Body::Pod(PodField::Networking(_))) | None => {}
         Some(ours) => assert_eq!(Some(ours), theirs.as_ref(), "{form}"),
     }
 }
@@ -274,7 +274,8 @@ pub fn reference(input: &[u8]) {
 fn written(hole: &Hole) -> String {
     let encoded = |text: &[u8]| text.iter().map(|byte| format!("%{byte:02X}")).collect::<String>();
     let mut body = match &hole.body {
-        Body::Secret(Address { store, path, .. }) => {
+        Body::Secret(address) => {
+            let Address { store, path, .. } = &**address;
             format!("{}:{}", store.as_deref().unwrap_or("secret"), encoded(path.as_bytes()))
         }
         Body::Entry(key) => format!("pods:secrets:{}", encoded(key.as_bytes())),
@@ -284,7 +285,8 @@ fn written(hole: &Hole) -> String {
         Body::Pod(PodField::Id) => "pods:pod_id".to_owned(),
         Body::Pod(PodField::Url) => "pods:url".to_owned(),
         Body::Pod(PodField::TapisUrl) => "pods:tapis_url".to_owned(),
-        Body::Pod(PodField::Networking { net, field }) => {
+        Body::Pod(PodField::Networking(of)) => {
+            let (net, field) = &**of;
             format!("pods:networking:{}:{}", encoded(net.as_bytes()), encoded(field.as_bytes()))
         }
         Body::Stack(key) => format!("stack:secrets:{}", encoded(key.as_bytes())),
@@ -292,7 +294,9 @@ fn written(hole: &Hole) -> String {
     if let Some(field) = hole.field() {
         body += &format!("#{}", encoded(field.as_bytes()));
     }
-    if let Body::Secret(Address { version: Some(version), .. }) = &hole.body {
+    if let Body::Secret(address) = &hole.body
+        && let Some(version) = &address.version
+    {
         body += &format!("@{}", encoded(version.as_bytes()));
     }
     hole.filters().iter().for_each(|filter| body += &format!("|{}", filter.name()));
@@ -417,9 +421,9 @@ fn answers(kind: &str, settings: &[(&'static str, &str)], replies: &[Canned]) ->
         _ => ["plain", "//default/my-org/my-project/plain", "absent"],
     };
     let addresses = paths.map(|path| Address { store: None, path: path.into(), version: None });
-    let request = |address: &Address| Request { address: address.clone(), random: None, answer: None };
+    let request = |address: &Address| Request { address: address.clone().into(), random: None, answer: None };
     let mut requests: Vec<Request> = addresses.iter().map(request).collect();
-    let look = |address: &Address| Look { address: address.clone(), identity: String::new(), answer: None };
+    let look = |address: &Address| Look { address: address.clone().into(), identity: String::new(), answer: None };
     let mut looks: Vec<Look> = addresses.iter().map(look).collect();
     let at_once = |mut asked: Pending<'_>| {
         let polled = asked.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));

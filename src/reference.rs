@@ -9,8 +9,7 @@ use std::fmt;
 use std::rc::Rc;
 
 /// A secret in a store: what a store is asked for. Two references to the same address, with other
-/// fields or filters, are one request. Its texts are shared, since a plan and the request to a store
-/// have it too.
+/// fields or filters, are one request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Address {
     /// None: the default store.
@@ -21,18 +20,19 @@ pub(crate) struct Address {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
-    Secret(Address),
+    /// Shared, since the plan's request and the one to the store have it too.
+    Secret(Rc<Address>),
     /// `pods:secrets:KEY`: another entry of the secret_map.
     Entry(Rc<str>),
     /// `pods:default:VALUE`: the value, unless a later configuration overrides the entry.
-    Default(Vec<u8>),
+    Default(Box<[u8]>),
     /// `:?TEXT`: must be overridden.
-    Required(String),
+    Required(Box<str>),
     /// `pods:random:N`: a password made once, of N characters.
     Random(usize),
     Pod(PodField),
     /// `stack:secrets:KEY`.
-    Stack(String),
+    Stack(Box<str>),
 }
 
 /// A fact of the pod definition.
@@ -41,7 +41,8 @@ pub(crate) enum PodField {
     Id,
     Url,
     TapisUrl,
-    Networking { net: String, field: String },
+    /// A network, and a field of it.
+    Networking(Box<(String, String)>),
 }
 
 /// What stands in for something that does not exist.
@@ -111,13 +112,15 @@ impl fmt::Display for Hole {
             Body::Pod(PodField::Id) => out.write_str("pods:pod_id")?,
             Body::Pod(PodField::Url) => out.write_str("pods:url")?,
             Body::Pod(PodField::TapisUrl) => out.write_str("pods:tapis_url")?,
-            Body::Pod(PodField::Networking { net, field }) => write!(out, "pods:networking:{net}:{field}")?,
+            Body::Pod(PodField::Networking(of)) => write!(out, "pods:networking:{}:{}", of.0, of.1)?,
             Body::Stack(key) => write!(out, "stack:secrets:{key}")?,
         }
         if let Some(field) = self.field() {
             write!(out, "#{field}")?;
         }
-        if let Body::Secret(Address { version: Some(version), .. }) = &self.body {
+        if let Body::Secret(address) = &self.body
+            && let Some(version) = &address.version
+        {
             write!(out, "@{version}")?;
         }
         for filter in self.filters() {
@@ -268,10 +271,13 @@ fn parse_path(path: &str, version: Option<Rc<str>>) -> Result<Body, Malformed> {
             }
             parse_pod(path, rest, scheme, true)
         }
-        "secret" => Ok(Body::Secret(Address { store: None, path: decode(nonempty(rest, "name")?)?.into(), version })),
+        "secret" => {
+            let path = decode(nonempty(rest, "name")?)?.into();
+            Ok(Body::Secret(Address { store: None, path, version }.into()))
+        }
         store if is_name(store) => {
             let path = decode(nonempty(rest, "path")?)?.into();
-            Ok(Body::Secret(Address { store: Some(store.into()), path, version }))
+            Ok(Body::Secret(Address { store: Some(store.into()), path, version }.into()))
         }
         "" => Err(Malformed::NoStore),
         other => Err(Malformed::StoreName(other.to_owned())),
@@ -293,7 +299,9 @@ fn parse_pod(path: &str, rest: &str, scheme: &str, percent: bool) -> Result<Body
     match rest.split_once(':') {
         Some(("secrets", key)) => Ok(Body::Entry(text(nonempty(key, "KEY")?)?.into())),
         Some(("default", value)) if value.contains(':') => Err(Malformed::DefaultColon),
-        Some(("default", value)) => Ok(Body::Default(if percent { decode_bytes(value)?.into() } else { value.into() })),
+        Some(("default", value)) => {
+            Ok(Body::Default(if percent { decode_bytes(value)?.into() } else { value.as_bytes().into() }))
+        }
         Some(("random", length)) => match length.parse() {
             // `parse` takes a leading `+`, Tapis does not.
             Ok(length @ 8..=128) if !rest.contains('+') => Ok(Body::Random(length)),
@@ -302,8 +310,8 @@ fn parse_pod(path: &str, rest: &str, scheme: &str, percent: bool) -> Result<Body
         Some(("networking", net)) => {
             let (net, field) = net.split_once(':').ok_or_else(unknown)?;
             let field = nonempty(field, "FIELD")?;
-            let net = text(nonempty(net, "NET")?)?.into();
-            Ok(Body::Pod(PodField::Networking { net, field: text(field)?.into() }))
+            let of = (text(nonempty(net, "NET")?)?.into(), text(field)?.into());
+            Ok(Body::Pod(PodField::Networking(of.into())))
         }
         None if rest == "pod_id" => Ok(Body::Pod(PodField::Id)),
         None if rest == "url" => Ok(Body::Pod(PodField::Url)),
@@ -357,9 +365,9 @@ pub(crate) fn parse_brace(body: &[u8]) -> Result<Hole, Malformed> {
         if !is_name(name) || owner.is_some_and(|owner| owner.is_empty() || owner.contains('-')) {
             return Err(none());
         }
-        Body::Secret(Address { store: None, path: path.into(), version: None })
+        Body::Secret(Address { store: None, path: path.into(), version: None }.into())
     } else if let Some(text) = body.strip_prefix(b":?") {
-        Body::Required(String::from_utf8_lossy(nonempty(text, "TEXT")?).into_owned())
+        Body::Required(String::from_utf8_lossy(nonempty(text, "TEXT")?).into())
     } else if let Some(rest) = body.strip_prefix(b"pods:secrets:") {
         let end = rest.iter().position(|&byte| byte == b':').unwrap_or(rest.len());
         let (key, text) = rest.split_at(end);
@@ -378,7 +386,7 @@ pub(crate) fn parse_brace(body: &[u8]) -> Result<Hole, Malformed> {
         if !text.is_empty() && !text.starts_with(b":?") {
             return Err(Malformed::DefaultColon);
         }
-        Body::Default(value.to_owned())
+        Body::Default(value.into())
     } else {
         let path = ascii(body, b":-+").ok_or_else(none)?;
         let (scheme, rest) = path.split_once(':').ok_or_else(none)?;
@@ -436,7 +444,7 @@ fn decode_bytes(text: &str) -> Result<Cow<'_, [u8]>, Malformed> {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Address {
+    fn address(text: &str) -> Rc<Address> {
         match parse_angle(text).unwrap().body {
             Body::Secret(address) => address,
             other => panic!("{text} is {other:?}"),
@@ -447,7 +455,7 @@ mod tests {
     fn every_part_is_read_in_its_order() {
         let hole = parse_angle("vault:app/db#pass%7Cword@3|trim|base64d:-a%3Eb").unwrap();
         let path = Address { store: Some("vault".into()), path: "app/db".into(), version: Some("3".into()) };
-        assert_eq!(hole.body, Body::Secret(path));
+        assert_eq!(hole.body, Body::Secret(path.into()));
         assert_eq!(hole.field(), Some("pass|word"));
         assert_eq!(hole.filters(), [Filter::Trim, Filter::Base64Decode]);
         assert_eq!(*hole.absent(), Absent::Default(b"a>b".to_vec()));
@@ -477,8 +485,8 @@ mod tests {
     fn pods_forms_are_told_apart() {
         let body = |text| parse_angle(text).unwrap().body;
         assert_eq!(body("pods:secrets:DB"), Body::Entry("DB".into()));
-        assert_eq!(body("pods:default:"), Body::Default(Vec::new()));
-        assert_eq!(body("pods:default:a%3Ab:?why"), Body::Default(b"a:b".to_vec()));
+        assert_eq!(body("pods:default:"), Body::Default(Box::default()));
+        assert_eq!(body("pods:default:a%3Ab:?why"), Body::Default((*b"a:b").into()));
         assert_eq!(body("pods:random:32"), Body::Random(32));
         assert_eq!(body(":?what for"), Body::Required("what for".into()));
         for bad in ["pods:random:7", "pods:random:129", "pods:random:+9", "pods:random:x"] {

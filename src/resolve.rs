@@ -14,6 +14,7 @@ use crate::plan::{Plan, RequestPlan, StorePlan};
 use crate::reference::Absent;
 use crate::store::{Aside, Context, Mount, Pending, Request, Store, StoreError, at_once};
 use crate::template::{Source, Value};
+use std::rc::Rc;
 use std::time::Instant;
 
 /// What each request of the plan resolved to; None where the secret does not exist and no reference
@@ -75,7 +76,7 @@ trait Wanted: Sized {
 
 impl Wanted for Request {
     fn of(request: &RequestPlan) -> Self {
-        Self { address: request.address.clone(), random: request.random, answer: None }
+        Self { address: Rc::clone(&request.address), random: request.random, answer: None }
     }
 
     fn ask<'a>(store: &'a dyn Store, wanted: &'a mut [Self]) -> Pending<'a> {
@@ -252,7 +253,7 @@ mod tests {
         let store = |kind: &&'static Kind| StorePlan { name: String::new(), kind, settings: Settings::default() };
         let stores: Vec<StorePlan> = kinds.iter().map(store).collect();
         let request = || Request {
-            address: Address { store: None, path: "x".into(), version: None },
+            address: Address { store: None, path: "x".into(), version: None }.into(),
             random: None,
             answer: None,
         };

@@ -172,7 +172,9 @@ fn mounted(targets: &[FileTarget], environ: &Environ, wide: bool) -> Result<Root
         return mount(targets, directory.path.clone(), wide).inspect_err(|_| directory.remove());
     }
     match DirBuilder::new().mode(0o700).create(MOUNT_POINT) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(format!("making {MOUNT_POINT}: {}", cause(&error))),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(format!("making {MOUNT_POINT}: {}", cause(&error)))
+        }
         _ => mount(targets, MOUNT_POINT.into(), wide),
     }
 }

@@ -28,6 +28,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// What was typed behind `secret`.
@@ -245,7 +246,7 @@ fn address(typed: &str) -> Result<(Address, Option<String>), ManageError> {
     let tail = hole.tail.unwrap_or_default();
     match hole.body {
         Body::Secret(address) if tail.filters.is_empty() && tail.absent == Default::default() => {
-            Ok((address, tail.field))
+            Ok((Rc::unwrap_or_clone(address), tail.field))
         }
         _ => Err(wrong(&"a name has no filter and no default")),
     }

@@ -246,7 +246,7 @@ impl std::error::Error for Refused {}
 
 /// A CA's certificate in a server's place, which rustls has no word of its own for.
 fn is_of_ca(why: &CertificateError) -> bool {
-    matches!(why, CertificateError::Other(_)) && format!("{why:?}").contains("CaUsedAsEndEntity")
+    matches!(why, CertificateError::Other(other) if other.to_string() == "CaUsedAsEndEntity")
 }
 
 fn refusal(why: &CertificateError, name: &ServerName<'_>) -> String {

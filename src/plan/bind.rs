@@ -5,6 +5,7 @@ use crate::failure::{Code, Failure, HINTS, Place, hint};
 use crate::filter::Filter;
 use crate::reference::{Absent, Address, Body, Hole, PodField};
 use crate::template::{Part, Parts, Slot, Source, Template};
+use std::rc::Rc;
 
 impl<'a> Planner<'a> {
     /// Numbers a template's references. Each that cannot be is reported; the plan fails then, so
@@ -44,7 +45,7 @@ impl<'a> Planner<'a> {
                 }
             },
             Body::Secret(address) => match self.stores.of(address, self.spec, self.options, self.environ) {
-                Ok(store) => Ok(Bound::Source(Source::Request(self.number(store, address.clone(), None)))),
+                Ok(store) => Ok(Bound::Source(Source::Request(self.number(store, Rc::clone(address), None)))),
                 Err(Some(why)) => Err(why),
                 Err(None) => Ok(Bound::Text(Vec::new())),
             },
@@ -67,7 +68,7 @@ impl<'a> Planner<'a> {
             Some(pod) => format!("{pod}:{entry}"),
             None => entry.to_owned(),
         };
-        let address = Address { store: None, path: kept.into(), version: None };
+        let address = Address { store: None, path: kept.into(), version: None }.into();
         match self.stores.for_random(self.spec, self.options, self.environ) {
             Ok(store) => {
                 let number = self.number(store, address, Some(length));
@@ -82,7 +83,7 @@ impl<'a> Planner<'a> {
     }
 
     /// A request's number, until [`Self::merge_requests`].
-    fn number(&mut self, store: usize, address: Address, random: Option<usize>) -> usize {
+    fn number(&mut self, store: usize, address: Rc<Address>, random: Option<usize>) -> usize {
         self.requests.push(RequestPlan { store, address, random });
         self.requests.len() - 1
     }
@@ -134,7 +135,8 @@ impl<'a> Planner<'a> {
             PodField::Id => pod.id.clone(),
             PodField::Url => net("default").and_then(|fields| text(fields, "url")),
             PodField::TapisUrl => net("default").and_then(|fields| text(fields, "url")).and_then(tapis_url),
-            PodField::Networking { net: name, field } => {
+            PodField::Networking(of) => {
+                let (name, field) = &**of;
                 let Some(fields) = net(name) else {
                     let names = pod.networking.keys().map(String::as_str).take(HINTS);
                     return Err(format!("the pod definition has no network `{name}`{}", hint(name, names)));

@@ -75,7 +75,7 @@ pub(crate) struct StorePlan {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RequestPlan {
     pub(crate) store: usize,
-    pub(crate) address: Address,
+    pub(crate) address: Rc<Address>,
     pub(crate) random: Option<usize>,
 }
 

@@ -52,7 +52,7 @@ impl Plan {
 
     /// Two secrets, or two revisions of one, cannot be one file.
     fn two_at(&self, path: &Path, one: usize, other: usize) -> Failure {
-        let reference = |request: usize| Hole::plain(Body::Secret(self.requests[request].address.clone()));
+        let reference = |request: usize| Hole::plain(Body::Secret(Rc::clone(&self.requests[request].address)));
         let message = format!(
             "{} and {} are both to be the file {}; a launch may have one of them",
             reference(one),
@@ -75,7 +75,7 @@ impl Plan {
 
     fn mounted(&self, request: usize, path: &Path, kind: TargetKind) -> Target {
         let layer = Rc::new(Layer::named(&self.layer_of(request)));
-        let hole = Hole::plain(Body::Secret(self.requests[request].address.clone()));
+        let hole = Hole::plain(Body::Secret(Rc::clone(&self.requests[request].address)));
         Target {
             kind,
             template: Template::hole(Slot { source: Source::Request(request), hole }),

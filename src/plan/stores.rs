@@ -2,7 +2,7 @@
 
 use super::{Options, StorePlan};
 use crate::environ::Environ;
-use crate::failure::{Code, Failure, HINTS, Place, hint};
+use crate::failure::{Code, Failure, HINTS, Place, Spot, hint};
 use crate::net::Base;
 use crate::reference::Address;
 use crate::spec::document::{Data, Key, Node};
@@ -214,7 +214,10 @@ pub(crate) fn default_name(spec: &Spec, typed: Option<&str>, environ: &Environ) 
 /// A configured store's kind and settings; what is wrong with them is reported.
 pub(crate) fn check(name: &str, store: &StoreSpec, failures: &mut Vec<Failure>) -> Option<(&'static Kind, Settings)> {
     let before = failures.len();
-    let place = |at: usize, key: &str| Place { item: format!("{name}{key}").into(), ..store.place.at(at) };
+    let place = |at: usize, key: &str| {
+        let Spot { layer, section, .. } = &*store.place;
+        Place::in_section(layer, Some(at), section, format!("{name}{key}"))
+    };
     let kind = match store.settings.iter().find(|(key, _)| &*key.name == "kind") {
         Some((_, Node { data: Data::Text(kind), at })) => store::kind(kind).or_else(|| {
             let message = format!("there is no kind `{kind}`{}", hint(kind, KINDS.iter().map(|kind| kind.name)));

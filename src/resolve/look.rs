@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::plan::{Plan, RequestPlan};
 use crate::store::{Access, Look, Pending, Store, StoreError};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// What is known of one request of a plan.
 #[derive(Default)]
@@ -21,7 +22,7 @@ pub(crate) struct Seen {
 
 impl Wanted for Look {
     fn of(request: &RequestPlan) -> Self {
-        Self { address: request.address.clone(), identity: String::new(), answer: None }
+        Self { address: Rc::clone(&request.address), identity: String::new(), answer: None }
     }
 
     fn ask<'a>(store: &'a dyn Store, wanted: &'a mut [Self]) -> Pending<'a> {

@@ -257,7 +257,7 @@ impl Reader<'_> {
         // A JSON pointer, RFC 6901.
         let pointer = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
         let field = (!steps.is_empty()).then(|| steps.iter().map(pointer).collect());
-        let body = Body::Secret(Address { store: None, path: path.into(), version: None });
+        let body = Body::Secret(Address { store: None, path: path.into(), version: None }.into());
         Some(Text::Reference(Box::new(Hole::with(body, Tail { field, ..Tail::default() }))))
     }
 
@@ -438,7 +438,7 @@ impl Reader<'_> {
     }
 
     fn place(&self, at: usize, section: &'static str, item: impl Into<Rc<str>>) -> Place {
-        Place { section, ..Place::of(self.layer, Some(at), item) }
+        Place::in_section(self.layer, Some(at), section, item)
     }
 
     fn mistyped(&mut self, place: &Place, node: &Node, expected: &str) {

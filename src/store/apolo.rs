@@ -365,7 +365,7 @@ impl Apolo {
         if requests.is_empty() {
             return Ok(());
         }
-        let known = &self.known(&self.login, requests.iter().map(|request| &request.address)).await?;
+        let known = &self.known(&self.login, requests.iter().map(|request| &*request.address)).await?;
         fetch_each(
             requests,
             |address| known.name(address),
@@ -383,7 +383,7 @@ impl Apolo {
         if looks.is_empty() {
             return Ok(());
         }
-        let known = &self.known(&self.login, looks.iter().map(|look| &look.address)).await?;
+        let known = &self.known(&self.login, looks.iter().map(|look| &*look.address)).await?;
         let project = |name: &Name| Name { key: String::new(), ..name.clone() };
         let mut lists: BTreeMap<Name, OnceCell<BTreeSet<String>>> = BTreeMap::new();
         for look in &mut *looks {

@@ -95,7 +95,7 @@ impl Random {
 }
 
 pub(crate) fn request(path: &str) -> Request {
-    Request { address: Address { store: None, path: path.into(), version: None }, random: None, answer: None }
+    Request { address: Address { store: None, path: path.into(), version: None }.into(), random: None, answer: None }
 }
 
 /// What a store answered: None is "there is no such secret".

@@ -20,6 +20,7 @@ use crate::template::Value;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{self, Waker};
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,7 @@ pub(crate) trait Store {
     /// without giving the value (a list, metadata) has its own, which must never ask for one.
     fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
         Box::pin(async move {
-            let request = |look: &Look| Request { address: look.address.clone(), random: None, answer: None };
+            let request = |look: &Look| Request { address: Rc::clone(&look.address), random: None, answer: None };
             let mut requests: Vec<Request> = looks.iter().map(request).collect();
             self.resolve(&mut requests).await?;
             for (look, request) in looks.iter_mut().zip(requests) {
@@ -85,7 +86,7 @@ pub(crate) struct Mount {
 
 /// One secret that is wanted, and the store's answer.
 pub(crate) struct Request {
-    pub(crate) address: Address,
+    pub(crate) address: Rc<Address>,
     /// `pods:random:N`: made with this length where it does not exist yet.
     pub(crate) random: Option<usize>,
     pub(crate) answer: Option<Result<Value, StoreError>>,
@@ -93,7 +94,7 @@ pub(crate) struct Request {
 
 /// One secret that is looked for without its value, and what the store says of it.
 pub(crate) struct Look {
-    pub(crate) address: Address,
+    pub(crate) address: Rc<Address>,
     /// Who the store takes us for, or what it lets us see, in its own words: `user alice, tenant
     /// dev`. Empty where nobody is asked who they are.
     pub(crate) identity: String,

@@ -158,7 +158,7 @@ pub(crate) fn stack_references(
 ) -> Template<Hole> {
     split(text, &STACK, |key| {
         if known(key) {
-            return Some(Body::Stack(key.to_owned()));
+            return Some(Body::Stack(key.into()));
         }
         unknown(key);
         None

@@ -97,7 +97,7 @@ fn plan_entry(key: &str, text: &str, actor: Option<&str>) -> Result<Template<Hol
         }
         Form::Secret { owner, name } => {
             let path = owner.map_or_else(|| name.to_owned(), |owner| format!("{owner}:{name}"));
-            Ok(hole(Body::Secret(Address { store: None, path: path.into(), version: None })))
+            Ok(hole(Body::Secret(Address { store: None, path: path.into(), version: None }.into())))
         }
         Form::Placeholder(placeholder) => match placeholder.default {
             Some(default) => Ok(Template::text(default)),

@@ -233,7 +233,7 @@ impl Store for Juju {
     fn resolve<'a>(&'a self, requests: &'a mut [Request]) -> Pending<'a> {
         Box::pin(async {
             let known = Known::<Value>::nothing();
-            self.ask_all(requests.iter().map(|request| &request.address), &known).await?;
+            self.ask_all(requests.iter().map(|request| &*request.address), &known).await?;
             fetch_each(requests, Wanted::parse, |wanted| known.take(wanted)).await
         })
     }
@@ -241,7 +241,7 @@ impl Store for Juju {
     fn look<'a>(&'a self, looks: &'a mut [Look]) -> Pending<'a> {
         Box::pin(async {
             let known = Known::<Access>::nothing();
-            let asked = self.ask_all(looks.iter().map(|look| &look.address), &known).await;
+            let asked = self.ask_all(looks.iter().map(|look| &*look.address), &known).await;
             looks.iter_mut().for_each(|look| look.identity.clone_from(&known.identity.borrow()));
             asked?;
             look_each(looks, Wanted::parse, |wanted| known.take(wanted)).await

@@ -623,12 +623,13 @@ mod tests {
     use super::*;
     use crate::store::at_once;
     use std::fs;
+    use std::rc::Rc;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
     use std::time::Duration;
 
     fn request(path: &str, random: Option<usize>) -> Request {
-        Request { address: Address { store: None, path: path.into(), version: None }, random, answer: None }
+        Request { address: Address { store: None, path: path.into(), version: None }.into(), random, answer: None }
     }
 
     fn open(fixture: &Fixture) -> Result<Store, StoreError> {
@@ -652,7 +653,7 @@ mod tests {
 
     /// `a`.
     fn remove(fixture: &Fixture) -> Result<Outcomes, ManageError> {
-        let addresses = [request("a", None).address];
+        let addresses = [Rc::unwrap_or_clone(request("a", None).address)];
         at_once(fixture.secrets().remove(&addresses, &Attributes::default())).unwrap()
     }
 
