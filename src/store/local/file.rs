@@ -224,7 +224,7 @@ impl Writer<'_> {
 
     /// Encrypts to the writer's own keys, so that nobody locks himself out, and to those of the
     /// setting or else of the document; which then records them all.
-    fn seal(&self, document: &mut Document) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn seal(&self, document: &mut Document) -> Result<Vec<u8>, StoreError> {
         let recipients = self.recipients(self.recipients.unwrap_or(&document.recipients))?;
         document.recipients = recipients.iter().map(Recipient::to_string).collect();
         let json = document.to_json().map_err(|error| self.unsealed(&error))?;

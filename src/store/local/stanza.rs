@@ -72,8 +72,14 @@ impl age::Identity for Holder {
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "keys are compared")]
 mod tests {
+    use super::super::file::{self, Sealed, Writer};
+    use super::super::format::Document;
+    use super::super::identity::{Identities, Origin};
     use super::*;
-    use age::{Identity as _, Recipient as _};
+    use age::{Encryptor, Identity as _, Recipient as _};
+    use std::io::Write as _;
+    use std::path::Path;
+    use std::time::Instant;
 
     fn sealed(holder: &Holder) -> (Vec<u8>, Stanza) {
         let key = FileKey::init_with_mut(|key| OsRng.fill_bytes(key));
@@ -92,6 +98,48 @@ mod tests {
         let (key, stanza) = sealed(&Holder::of(&own));
         assert_eq!(opened(&Holder::of(&own), &stanza), Some(key));
         assert_eq!(opened(&Holder::of(&other), &stanza), None);
+    }
+
+    fn identities(keys: Vec<x25519::Identity>) -> Identities {
+        Identities { keys, origin: Origin::Variable("K".into()) }
+    }
+
+    #[test]
+    fn a_store_is_opened_by_our_stanza_where_no_other_is_ours() {
+        let (own, other) = (x25519::Identity::generate(), x25519::Identity::generate());
+        let (holder, recipient) = (Holder::of(&own), other.to_public());
+        let recipients: [&dyn age::Recipient; 2] = [&recipient, &holder];
+        let mut sealed = Vec::new();
+        let mut out = Encryptor::with_recipients(recipients.into_iter()).unwrap().wrap_output(&mut sealed).unwrap();
+        out.write_all(b"{}").and_then(|()| out.finish()).unwrap();
+        let open = |keys| {
+            let sealed = Sealed { bytes: &sealed[..], length: sealed.len() };
+            file::decrypt(Path::new("store"), sealed, &identities(keys)).ok()
+        };
+        assert_eq!(open(vec![x25519::Identity::generate(), own]).as_deref(), Some("{}"));
+        assert_eq!(open(vec![other]).as_deref(), Some("{}"));
+        assert_eq!(open(vec![x25519::Identity::generate()]), None);
+    }
+
+    #[test]
+    fn a_store_has_one_of_ours_for_each_identity_of_its_writer_and_an_export_has_none() {
+        let (keys, other) = ([x25519::Identity::generate(), x25519::Identity::generate()], x25519::Identity::generate());
+        let (identities, named) = (identities(keys.into()), [other.to_public().to_string()]);
+        let (path, commit) = (Path::new("store"), || Ok(()));
+        let writer = Writer {
+            path,
+            identities: &identities,
+            recipients: Some(&named),
+            deadline: Instant::now(),
+            commit: &commit,
+        };
+        let stanzas = |sealed: &[u8]| {
+            let lines: Vec<_> = sealed.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+            let count = |tag: &[u8]| lines.iter().filter(|line| line.starts_with(tag)).count();
+            (count(b"-> X25519 "), count(b"-> inject "))
+        };
+        assert_eq!(stanzas(&writer.seal(&mut Document::default()).unwrap()), (3, 2));
+        assert_eq!(stanzas(&writer.encrypt(&crate::secret::Secret::from(b"x".to_vec())).unwrap()), (3, 0));
     }
 
     #[test]
