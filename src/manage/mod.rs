@@ -23,6 +23,7 @@ use crate::store::manage::{Attribute, Attributes, Format, Manage, Managing, Outc
 pub(crate) use crate::store::manage::{ManageError, Verb};
 use crate::store::{self, Context, Kind, Settings, StoreError};
 pub(crate) use copy::{End, Side, Transfer};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write};
@@ -92,11 +93,10 @@ pub(crate) trait Terminal {
 impl Io<'_> {
     /// Standard input and output without std's buffers, which nobody would wipe.
     pub(crate) fn standard() -> Result<Self, ManageError> {
-        let own = |stream: BorrowedFd<'_>| stream.try_clone_to_owned().map(File::from);
         Ok(Self {
-            input: Box::new(own(io::stdin().as_fd()).map_err(ManageError::io("standard input"))?),
+            input: Box::new(Stream::of(io::stdin().as_fd()).map_err(ManageError::io("standard input"))?),
             input_is_terminal: io::stdin().is_terminal(),
-            output: Box::new(own(io::stdout().as_fd()).map_err(ManageError::io("standard output"))?),
+            output: Box::new(Stream::of(io::stdout().as_fd()).map_err(ManageError::io("standard output"))?),
             output_is_terminal: io::stdout().is_terminal(),
             terminal: Box::new(prompt::Tty),
         })
@@ -125,6 +125,40 @@ impl Io<'_> {
             "y" | "Y" | "yes" => Ok(()),
             _ => Err(ManageError::Usage("it was not confirmed; nothing was changed".into())),
         }
+    }
+}
+
+/// None: we were started without it. What stands in its place would be an empty value, or lose one without a word.
+struct Stream(Option<File>);
+
+impl Stream {
+    fn of(stream: BorrowedFd<'_>) -> io::Result<Self> {
+        // Nobody is given a descriptor that closes on exec, so it is one that we opened.
+        let flags = FdFlag::from_bits_truncate(fcntl(stream, FcntlArg::F_GETFD)?);
+        if flags.contains(FdFlag::FD_CLOEXEC) {
+            return Ok(Self(None));
+        }
+        stream.try_clone_to_owned().map(|stream| Self(Some(stream.into())))
+    }
+
+    fn open(&mut self) -> io::Result<&mut File> {
+        self.0.as_mut().ok_or_else(|| io::Error::other("it is closed"))
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.open()?.read(bytes)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.open()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -137,6 +137,24 @@ fn a_value_is_kept_byte_for_byte() {
 }
 
 #[test]
+fn a_closed_stream_is_no_empty_value_and_loses_none() {
+    let world = World::with_store();
+    let shell = |words: &str| {
+        let line = format!("\"$P\" secret {words}");
+        world.run("sh", ["-c", &line]).env("P", crate::harness::PROGRAM)
+    };
+    for words in ["add n", "add n --field k=@-", "import"] {
+        refused(&world, shell(&format!("{words} <&-")), &["standard input: it is closed"]);
+    }
+    world.add("n", CANARY);
+    shell("update n --description d <&-").done().quiet();
+    refused(&world, shell("rm n <&-"), &["--yes"]);
+    for words in ["get n", "list", "export"] {
+        refused(&world, shell(&format!("{words} >&-")), &["standard output: it is closed"]);
+    }
+}
+
+#[test]
 fn a_value_has_at_most_a_mebibyte() {
     let world = World::with_store();
     let larger = vec![b'x'; (1 << 20) + 1];
