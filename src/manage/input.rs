@@ -113,7 +113,12 @@ impl Field {
     }
 }
 
-fn check_field(key: &str) -> Result<(), ManageError> {
+/// A file as it was typed, for messages.
+pub(super) fn called(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+pub(super) fn check_field(key: &str) -> Result<(), ManageError> {
     if key.is_empty() || key.chars().any(|character| character.is_control() || character == '\u{fffd}') {
         return Err(ManageError::Usage(format!("{key:?} is no name of a field: it is empty, or no plain text")));
     }
@@ -159,7 +164,7 @@ pub(super) fn document(path: &Path, io: &mut Io<'_>) -> Result<Secret, ManageErr
     if path == Path::new("-") {
         return read_all(&mut io.input, "standard input");
     }
-    let what = path.display().to_string();
+    let what = called(path);
     read_all(&mut File::open(path).map_err(ManageError::io(&*what))?, &what)
 }
 
@@ -204,7 +209,7 @@ fn fields_file(text: &Secret, path: &Path) -> Result<Vec<(String, Secret)>, Mana
         _ => dotenv_fields(text, path),
     }?;
     if fields.is_empty() {
-        return Err(ManageError::Usage(format!("{}: it has no fields", path.display())));
+        return Err(ManageError::Usage(format!("{}: it has no fields", called(path))));
     }
     fields.iter().try_for_each(|(key, _)| check_field(key))?;
     Ok(fields)
@@ -223,7 +228,7 @@ pub(super) fn dotenv_fields(text: &[u8], path: &Path) -> Result<Vec<(String, Sec
     match (errors.first(), repeated) {
         (Some(error), _) => {
             let line = 1 + text[..error.at].iter().filter(|&&byte| byte == b'\n').count();
-            let message = format!("{}: line {line}: {}", path.display(), error.message);
+            let message = format!("{}: line {line}: {}", called(path), error.message);
             Err(ManageError::Usage(format!("{message}; a JSON object of strings is fine too")))
         }
         (None, Some(key)) => Err(repeated_field(&key, path)),
@@ -232,7 +237,7 @@ pub(super) fn dotenv_fields(text: &[u8], path: &Path) -> Result<Vec<(String, Sec
 }
 
 fn repeated_field(key: &str, path: &Path) -> ManageError {
-    ManageError::Usage(format!("{}: it has the field {key:?} twice", path.display()))
+    ManageError::Usage(format!("{}: it has the field {key:?} twice", called(path)))
 }
 
 fn json_fields(text: &[u8], path: &Path) -> Result<Vec<(String, Secret)>, ManageError> {
@@ -244,7 +249,7 @@ fn json_fields(text: &[u8], path: &Path) -> Result<Vec<(String, Secret)>, Manage
         (Err(_), Some(key)) => Err(repeated_field(&key, path)),
         (Err(error), None) => Err(ManageError::Usage(format!(
             "{}: it is no JSON object of strings, at line {}, column {}",
-            path.display(),
+            called(path),
             error.line(),
             error.column()
         ))),

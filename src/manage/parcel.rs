@@ -4,13 +4,13 @@
 //! `fields` (an object of such), and with what is said beside it under the names of the options: what one `add`
 //! takes. Dotenv has NAME=VALUE lines, of text alone. A kind's own formats pass through as they are.
 
-use super::input::{document, dotenv_fields};
+use super::input::{called, check_field, document, dotenv_fields};
 use super::{Io, Session, Typed, Verb, settle};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::spec::document::{Data, Node, parse_json};
 use crate::store::manage::attributes::{Form, OPTIONS, Said};
-use crate::store::manage::{Attributes, Content, Existing, Format, Item, ManageError, Parcel};
+use crate::store::manage::{Attributes, Content, Existing, Format, Item, LARGEST_VALUE, ManageError, Parcel};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::path::Path;
@@ -91,15 +91,23 @@ fn items(
     path: &Path,
     given: &Attributes,
 ) -> Result<Vec<Item>, ManageError> {
+    let what = called(path);
     let item = |name: &str, content, own: Attributes| {
         let address = session.latest(name)?;
+        let is_too_big = match &content {
+            Content::Bytes(value) => value.len() > LARGEST_VALUE,
+            Content::Fields(fields) => fields.iter().any(|(_, value)| value.len() > LARGEST_VALUE),
+        };
+        if is_too_big {
+            let text = format!("{what}: {name:?}: a value has at most {} MiB", LARGEST_VALUE >> 20);
+            return Err(ManageError::TooBig(text));
+        }
         Ok(Item { address, content, given: own.or(given) })
     };
     if format == Format::Dotenv {
         let values = dotenv_fields(text.expose(), path)?.into_iter();
         return values.map(|(name, value)| item(&name, Content::Bytes(value), Attributes::default())).collect();
     }
-    let what = path.display();
     let wrong = |name: &str, why: &str| ManageError::Usage(format!("{what}: {name:?}: {why}"));
     let text = std::str::from_utf8(text.expose()).map_err(|_| ManageError::Usage(format!("{what}: it is no text")))?;
     let line = |at: usize| 1 + text[..at].matches('\n').count();
@@ -130,9 +138,13 @@ fn secret(node: Node) -> Result<(Content, Attributes), String> {
     let (mut content, mut own) = (None, Attributes::default());
     for (key, node) in members {
         let found = match (&*key.name, node.data) {
+            ("fields", Data::Table(fields)) if fields.is_empty() => return Err("it has no fields".to_owned()),
             ("fields", Data::Table(fields)) => {
                 let field = |(key, node): (crate::spec::document::Key, Node)| match secret(node)? {
-                    (Content::Bytes(value), own) if own.all().next().is_none() => Ok((key.name.to_string(), value)),
+                    (Content::Bytes(value), own) if own.all().next().is_none() => {
+                        check_field(&key.name).map_err(|error| error.to_string())?;
+                        Ok((key.name.to_string(), value))
+                    }
                     _ => Err(format!("the field {:?} has more than a value", &*key.name)),
                 };
                 Content::Fields(fields.into_iter().map(field).collect::<Result<_, String>>()?)

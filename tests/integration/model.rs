@@ -554,6 +554,15 @@ fn a_local_store_takes_and_refuses_the_secrets_that_tapis_does() {
                 "secret_id" => "name",
                 other => other,
             };
+    for (text, says) in [
+        (r#"{"new": {"value": "1", "mount-path": "x"}}"#, &["`new`", "--mount-path"][..]),
+        (r#"{"new": {"fields": {}}}"#, &["\"new\"", "no fields"]),
+        (r#"{"new": {"fields": {"": "1"}}}"#, &["\"new\"", "no name of a field"]),
+        (&format!(r#"{{"new": "{}"}}"#, "x".repeat((1 << 20) + 1)), &["standard input", "\"new\"", "1 MiB"]),
+        ("", &["standard input: line 1"]),
+    ] {
+        secret(&other, "import", text).done().fails(125, says);
+    }
             seen.insert(key.clone(), made[ours].clone());
         }
         let mut expected = expected.clone();
@@ -565,3 +574,5 @@ fn a_local_store_takes_and_refuses_the_secrets_that_tapis_does() {
     }
     assert!(accepted > 5 && rejected > 10, "{accepted} {rejected}");
 }
+    secret(&other, "import --format age", "").done().fails(125, &["the file that is imported is empty"]);
+    secret(&other, "import --format age", "x").done().fails(125, &["the file that is imported is damaged"]);

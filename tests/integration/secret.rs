@@ -200,7 +200,7 @@ fn fields_come_from_one_file_of_json_or_dotenv() {
         (format!("A=\"{CANARY}"), "line 1"),
         (String::new(), "no fields"),
     ] {
-        refused(&world, world.secret(&["add", "n", "--fields", "-"]).input(text), &["-: ", word]);
+        refused(&world, world.secret(&["add", "n", "--fields", "-"]).input(text), &["standard input: ", word]);
     }
     refused(&world, world.secret(&["add", "n", "--fields", "nowhere"]), &["nowhere", "No such file"]);
 }

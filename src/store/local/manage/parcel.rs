@@ -18,7 +18,12 @@ impl Secrets<'_> {
     pub(super) fn imported(&self, parcel: Parcel, existing: Existing) -> Result<Outcomes, ManageError> {
         let Parcel::Items(items) = parcel else { return Err(ManageError::NoVerb(Verb::Import)) };
         let names: Vec<String> = items.iter().map(|item| item.address.path.to_string()).collect();
-        items.iter().try_for_each(|item| self.check(Verb::Add, &item.address, &item.given))?;
+        for Item { address, given, .. } in &items {
+            self.check(Verb::Add, address, given).map_err(|error| match error {
+                ManageError::Usage(why) => ManageError::Usage(format!("`{}`: {why}", address.path)),
+                error => error,
+            })?;
+        }
         self.put(Verb::Import, items, existing)?;
         Ok(names.into_iter().map(|name| (name, Ok(()))).collect())
     }
@@ -83,8 +88,12 @@ impl Secrets<'_> {
     pub(super) fn unsealed(&self, sealed: &Secret) -> Result<Secret, ManageError> {
         let identities = identity::find(self.settings, self.environ)?;
         let bytes = sealed.expose();
+        if bytes.is_empty() {
+            return Err(ManageError::Usage("the file that is imported is empty".to_owned()));
+        }
         let text =
-            file::decrypt(Path::new("that is imported"), file::Sealed { bytes, length: bytes.len() }, &identities)?;
-        Ok(Secret::from(text))
+            file::decrypt(Path::new("that is imported"), file::Sealed { bytes, length: bytes.len() }, &identities);
+        // It is no store.
+        Ok(Secret::from(text.map_err(|error| error.map(|why| why.replacen("the store that", "the file that", 1)))?))
     }
 }
