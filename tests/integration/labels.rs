@@ -27,7 +27,7 @@ fn a_secret_is_found_by_its_label_in_a_launch_and_by_every_verb() {
     done(&world, "override database --scope /shop", "three");
     let listed = shown(&world, "list --scope /shop");
     let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|one| &one["name"]).collect();
-    assert_eq!(names, ["db", "short", "db", "fields"]);
+    assert_eq!(names, ["db", "fields", "db", "short"]);
     done(&world, "rm database@1 --yes", "");
     assert_eq!(launched(&world, "", "secret:database"), "two");
     done(&world, "rm database --yes", "");

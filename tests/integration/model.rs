@@ -91,7 +91,7 @@ fn the_narrowest_scope_that_a_launch_is_in_wins() {
     launch(&world, "--scope shop", "secret:z").done().fails(125, &["\"shop\" is no scope"]);
     let listed = shown(&world, "list --scope /shop/test");
     let places: Vec<&str> = listed.as_array().unwrap().iter().map(|item| item["scope"].as_str().unwrap()).collect();
-    assert_eq!(places, ["PROJECT", "PROJECT", "user"]);
+    assert_eq!(places, ["user", "PROJECT", "PROJECT"]);
     // A change is of exactly one scope.
     refused(&world, "update z --scope /shop/test", &["no secret `z`"]);
     refused(&world, "rm z --yes --scope /shop/test", &["no secret `z`"]);

@@ -16,13 +16,18 @@ impl Secrets<'_> {
         self.read(|document, _| {
             let keys = document.secrets.iter().map(|(text, entry)| (Key::parse(text), entry));
             let is_meant = |key: &Key| {
-                let at_home = home.namespace.is_empty() || home.namespace == key.namespace;
+                let at_home = home.namespace == key.namespace;
                 let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
-                let seen = home.scope.strip_prefix(&*key.scope).is_some_and(below);
-                at_home && (given.text(Attribute::Scope).is_none() || seen)
+                match given.text(Attribute::Scope) {
+                    // What a launch there sees.
+                    Some(_) => at_home && home.scope.strip_prefix(&*key.scope).is_some_and(below),
+                    None => at_home || home.namespace.is_empty(),
+                }
             };
-            let meant = keys.filter(|(key, _)| is_meant(key));
-            Ok(meant.map(|(key, entry)| self.metadata(document, &key, entry)).collect())
+            let mut meant: Vec<(Key, &Entry)> = keys.filter(|(key, _)| is_meant(key)).collect();
+            let order = |key: &Key| [key.namespace.clone(), key.scope.clone(), key.name.clone()];
+            meant.sort_by_cached_key(|(key, _)| order(key));
+            Ok(meant.into_iter().map(|(key, entry)| self.metadata(document, &key, entry)).collect())
         })
     }
 
