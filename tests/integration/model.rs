@@ -220,6 +220,58 @@ fn aliases_and_overrides_keep_the_rules_of_their_system() {
 }
 
 #[test]
+fn what_another_system_or_a_launch_would_refuse_is_refused_when_it_is_said() {
+    let world = World::with_store();
+    world.file("list", "[]");
+    for (words, says) in [
+        ("--visibility everybody", "private, tenant or global"),
+        ("--provider-options list", "no JSON object"),
+        ("--mount-path etc/n", "absolute path"),
+        ("--mount-path /", "absolute path"),
+        ("--mount-path /etc/../n", "absolute path"),
+        ("--mount-path /etc/n/", "absolute path"),
+    ] {
+        refused(&world, &format!("add n {words}"), &[says]);
+    }
+    assert!(world.names().is_empty());
+    // No pod is the same as an empty one.
+    secret(&world, "add n --scope user --pod=", "1").done().quiet();
+    let n = shown(&world, "show n");
+    assert_eq!((&n["scope"], &n["pod_id"]), (&json!("user"), &json!(null)));
+    for name in ["", "a b", "\n"] {
+        world.secret(&["grant", "n", name]).done().fails(125, &["no name of an application"]);
+    }
+}
+
+#[test]
+fn who_sees_a_secret_only_ever_becomes_more() {
+    let world = World::with_store();
+    done(&world, "add n --visibility private", "1");
+    done(&world, "grant n --visibility tenant", "");
+    refused(&world, "update n --visibility private", &["`n` is tenant already"]);
+    done(&world, "update n --visibility global", "");
+    refused(&world, "grant n app --visibility tenant", &["`n` is global already"]);
+    let n = shown(&world, "show n");
+    assert_eq!((&n["visibility"], &n["applications"]), (&json!("global"), &json!(null)));
+    done(&world, "add m", "1");
+    refused(&world, "update m --visibility private", &["`m` is tenant already"]);
+}
+
+#[test]
+fn a_list_is_sorted_by_place_and_one_of_a_scope_has_what_a_launch_there_sees() {
+    let world = World::with_store();
+    for words in ["add c", "add b --scope /p", "add a --scope /p/e", "add d --scope /p", "add e --tenant t"] {
+        done(&world, words, "1");
+    }
+    let names = |words: &str| -> Vec<Value> {
+        shown(&world, words).as_array().unwrap().iter().map(|one| one["name"].clone()).collect()
+    };
+    assert_eq!(names("list"), ["c", "b", "d", "a", "e"]);
+    assert_eq!(names("list --scope /p"), ["c", "b", "d"]);
+    assert_eq!(names("list --scope /p --tenant t"), ["e"]);
+}
+
+#[test]
 fn nobody_changes_what_is_built_in() {
     let world = World::with_store();
     done(&world, "add HOST --scope BUILT_IN", "1");
@@ -406,11 +458,11 @@ fn what_is_said_beside_a_value_is_kept() {
     let world = World::with_store();
     world.file("schema", r#"{"type": "object"}"#);
     let schema = world.path("schema").display().to_string();
-    let said = "--visibility global --hidden --provider vault --mount-path /etc/n --label l --interpolation=false";
+    let said = "--visibility private --hidden --provider vault --mount-path /etc/n --label l --interpolation=false";
     done(&world, &format!("add n {said} --schema {schema}"), r#"{"a": [1, {"b": true}]}"#);
     let n = shown(&world, "show n");
     for (name, value) in [
-        ("visibility", json!("global")),
+        ("visibility", json!("private")),
         ("is_hidden_value", json!(true)),
         ("provider_name", json!("vault")),
         ("mount_path", json!("/etc/n")),

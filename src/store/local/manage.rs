@@ -102,7 +102,7 @@ impl Secrets<'_> {
         verb: Verb,
         address: &Address,
         given: &Attributes,
-        change: impl FnOnce(&mut Document, &Key) -> Result<T, ManageError>,
+        change: impl FnOnce(&mut Document, &str, &Key) -> Result<T, ManageError>,
     ) -> Result<T, ManageError> {
         let key = self.key(address, given)?;
         self.write(verb, vec![key.to_string()], |document, store, keys| {
@@ -111,7 +111,7 @@ impl Secrets<'_> {
             if entry.details.built_in {
                 return Err(denied(&key, "is built in, and nobody changes it"));
             }
-            change(document, &key)
+            change(document, store, &key)
         })
     }
 
@@ -136,17 +136,12 @@ impl Manage for Secrets<'_> {
         given.text(Attribute::Description).map_or(Ok(()), check_description)?;
         label::check(given)?;
         schema(given)?;
+        check_beside(given)?;
         let (scope, pod) = (given.text(Attribute::Scope), given.text(Attribute::Pod));
         match (verb, scope, pod.filter(|pod| !pod.is_empty())) {
             (Verb::Add, Some("pod"), None) => Err(ManageError::Usage("the scope `pod` needs --pod ID".into())),
             (Verb::Add, scope, Some(_)) if scope != Some("pod") => {
                 Err(ManageError::Usage("--pod goes with --scope pod".into()))
-            }
-            _ => Ok(()),
-        }?;
-        match given.text(Attribute::MountPath) {
-            Some(path) if !path.starts_with('/') => {
-                Err(ManageError::Usage("--mount-path: the path is not absolute".into()))
             }
             _ => Ok(()),
         }
@@ -332,6 +327,34 @@ fn fits(name: &str, content: &Content, said: &Attributes) -> Result<(), ManageEr
         }
         Content::Fields(_) => Ok(()),
     }
+}
+
+/// From few to many, as Cloudify has it.
+const VISIBILITIES: [&str; 3] = ["private", "tenant", "global"];
+
+/// What a word for who sees a secret comes to; None: it is none.
+fn width(word: &str) -> Option<usize> {
+    VISIBILITIES.iter().position(|known| *known == word)
+}
+
+/// What only another system or a launch would refuse later.
+fn check_beside(given: &Attributes) -> Result<(), ManageError> {
+    let wrong = |text: &str| Err(ManageError::Usage(text.to_owned()));
+    if given.text(Attribute::Visibility).is_some_and(|word| width(word).is_none()) {
+        return wrong("--visibility is private, tenant or global");
+    }
+    let is_object = |text| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok();
+    if given.text(Attribute::ProviderOptions).is_some_and(|text| !is_object(text)) {
+        return wrong("--provider-options: the file holds no JSON object");
+    }
+    let is_path = |path: &str| {
+        let mut parts = path.strip_prefix('/').unwrap_or_default().split('/');
+        parts.all(|part| !["", ".", ".."].contains(&part)) && !path.contains('\0')
+    };
+    if given.text(Attribute::MountPath).is_some_and(|path| !is_path(path)) {
+        return wrong("--mount-path is the absolute path of a file, without `.`, `..` and empty parts");
+    }
+    Ok(())
 }
 
 /// Tapis's rules.

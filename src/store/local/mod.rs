@@ -123,7 +123,7 @@ pub(crate) static KIND: Kind = Kind {
                 (Verb::Remove, AT),
                 (Verb::Alias, &[Scope, Tenant, Cluster, Org, Project, Description]),
                 (Verb::Override, &[Scope, Tenant, Cluster, Org, Project, Description, Interpolation]),
-                (Verb::Grant, PLACE),
+                (Verb::Grant, &[Scope, Tenant, Cluster, Org, Project, Visibility]),
                 (Verb::Revoke, PLACE),
                 (Verb::History, PLACE),
                 (Verb::Import, ADD),

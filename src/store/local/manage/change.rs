@@ -5,7 +5,7 @@ use super::super::format::{Details, Document, Entry, KEPT, Origin, Revision};
 use super::super::key::{BUILT_IN, Key};
 use super::super::{check_name, login, time};
 use super::look::{no_revision, revision};
-use super::{Secrets, denied, fits, here, label, not_found, visible};
+use super::{Secrets, denied, fits, here, label, not_found, visible, width};
 use crate::reference::Address;
 use crate::secret::Secret;
 use crate::store::manage::attributes::Said;
@@ -46,13 +46,13 @@ impl Secrets<'_> {
         content: Option<NewContent>,
         given: &Attributes,
     ) -> Result<Metadata, ManageError> {
-        self.change(Verb::Update, address, given, |document, key| {
+        self.change(Verb::Update, address, given, |document, store, key| {
             let text = key.to_string();
-            label::check_label(document, key, given, "the store")?;
+            label::check_label(document, key, given, store)?;
             if let Some(name) = given.text(Attribute::NewName) {
                 check_name(name).map_err(|error| ManageError::Usage(format!("{name:?}: {error}")))?;
             }
-            let missing = || not_found(key, "the store");
+            let missing = || not_found(key, store);
             let entry = document.secrets.get_mut(&text).ok_or_else(missing)?;
             match (&entry.details.origin, &content, given.text(Attribute::NewName)) {
                 (Some(Origin::Alias(of)), Some(_), _) => {
@@ -75,6 +75,7 @@ impl Secrets<'_> {
                     return Err(denied(key, "was made with writable=false; its description alone may change"));
                 }
                 let content = entry.changed(new, &key.name)?;
+            check_wider(&key.name, entry, given)?;
                 fits(&key.name, &content, &entry.details.said)?;
                 entry.revise(content);
             }
@@ -172,15 +173,38 @@ impl Secrets<'_> {
         given: &Attributes,
         change: impl FnOnce(&mut Vec<String>, &[String]),
     ) -> Result<Outcomes, ManageError> {
-        if applications.is_empty() {
+        let visibility = given.text(Attribute::Visibility);
+        if applications.is_empty() && visibility.is_none() {
             return Err(ManageError::Usage("name the applications: a local store grants to applications".into()));
         }
-        self.change(verb, address, given, |document, key| {
-            if let Some(entry) = document.secrets.get_mut(&key.to_string()) {
-                change(&mut entry.details.grants, applications);
+        let is_name =
+            |name: &String| !name.is_empty() && !name.contains(|one: char| one.is_whitespace() || one.is_control());
+        if let Some(name) = applications.iter().find(|name| !is_name(name)) {
+            return Err(ManageError::Usage(format!("{name:?} is no name of an application")));
+        }
+        self.change(verb, address, given, |document, store, key| {
+            let entry = document.secrets.get_mut(&key.to_string()).ok_or_else(|| not_found(key, store))?;
+            if visibility.is_some() {
+                check_wider(&key.name, entry, given)?;
+                keep(given, &mut entry.details.said);
+                entry.details.updated = time::now();
             }
-            Ok(applications.iter().map(|application| (application.clone(), Ok(()))).collect())
+            change(&mut entry.details.grants, applications);
+            let items = visibility.into_iter().chain(applications.iter().map(String::as_str));
+            Ok(items.map(|item| (item.to_owned(), Ok(()))).collect())
         })
+/// Who sees a secret only ever becomes more, as in Cloudify, where it is a tenant's unless more is said.
+fn check_wider(name: &str, entry: &Entry, given: &Attributes) -> Result<(), ManageError> {
+    let now = entry.details.said.text(Attribute::Visibility).unwrap_or("tenant");
+    match given.text(Attribute::Visibility) {
+        Some(new) if width(new) < width(now) => Err(ManageError::Usage(format!(
+            "`{name}` is {now} already, and who sees a secret only ever becomes more, from private over tenant to \
+             global; remove it and add it anew"
+        ))),
+        _ => Ok(()),
+    }
+}
+
     }
 }
 
@@ -228,6 +252,9 @@ pub(super) fn keep(given: &Attributes, said: &mut Attributes) {
     // Of these there is one way to have none.
     if said.text(Attribute::Label) == Some("") {
         said.forget(Attribute::Label);
+    }
+    if said.text(Attribute::Pod) == Some("") {
+        said.forget(Attribute::Pod);
     }
     if said.flag(Attribute::AutoPrune) == Some(false) {
         said.forget(Attribute::AutoPrune);
