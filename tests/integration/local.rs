@@ -6,10 +6,9 @@ use age::secrecy::ExposeSecret as _;
 use age::x25519::Identity;
 use nix::libc;
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -360,19 +359,50 @@ fn a_store_that_was_swapped_for_another_is_told_by_its_key() {
     stays_unharmed(&world, &["not encrypted to the identity", IDENTITY]);
 }
 
+/// A store with this document.
+fn seal(world: &World, identity: &str, document: &str) {
+    let key: Identity = identity.lines().last().unwrap().parse().unwrap();
+    world.file(STORE, age::encrypt(&key.to_public(), document.as_bytes()).unwrap());
+}
+
+#[test]
+fn a_store_of_an_older_format_is_read_and_the_next_write_upgrades_it() {
+    let (world, identity) = with_secret();
+    let time = "2026-01-31T03:00:00Z";
+    let entry = json!({ "value": "1", "description": "d", "created": time, "updated": time, "creator": "amy" });
+    seal(&world, &identity, &json!({ "format": 1, "recipients": [], "secrets": { "n": entry } }).to_string());
+    let show = || serde_json::from_slice::<Value>(&world.secret(&["show", "n", "--json"]).done().quiet().out).unwrap();
+    for (member, value) in [("description", "d"), ("created", time), ("updated", time), ("creator", "amy")] {
+        assert_eq!(show()[member], value);
+    }
+    world.secret(&["update", "n"]).input("2").done().quiet();
+    let key: Identity = identity.lines().last().unwrap().parse().unwrap();
+    let document: Value =
+        serde_json::from_slice(&age::decrypt(&key, &fs::read(world.path(STORE)).unwrap()).unwrap()).unwrap();
+    assert_eq!(document["format"], 2);
+    assert_eq!((world.get("n"), world.get("n@1")), (b"2".to_vec(), b"1".to_vec()));
+    assert_eq!((&show()["description"], &show()["created"]), (&json!("d"), &json!(time)));
+}
+
+#[test]
+fn an_alias_of_nothing_or_of_an_alias_is_an_error_and_can_be_removed() {
+    let (world, identity) = with_secret();
+    for other in ["", r#","m":{"alias":"n"}"#] {
+        seal(&world, &identity, &format!(r#"{{"format":2,"secrets":{{"n":{{"alias":"m"}}{other}}}}}"#));
+        for verb in ["get", "history", "export"] {
+            world.secret(&[verb, "n"]).done().fails(125, &["`n` is an alias of nothing"]);
+        }
+        launch(&world, &[]).done().fails(125, &["`n`"]);
+        world.secret(&["show", "n"]).done().quiet();
+        world.secret(&["rm", "n", "--yes"]).done().quiet();
+        assert!(world.names().is_empty());
+    }
+}
+
 #[test]
 fn a_store_of_a_later_format_is_refused_and_not_harmed() {
     let (world, identity) = with_secret();
-    let key: Identity = identity.lines().last().unwrap().parse().unwrap();
-    let seal = |document: &str| {
-        let recipient = key.to_public();
-        let encryptor = age::Encryptor::with_recipients([&recipient as _].into_iter()).unwrap();
-        let mut sealed = Vec::new();
-        let mut out = encryptor.wrap_output(&mut sealed).unwrap();
-        out.write_all(document.as_bytes()).unwrap();
-        out.finish().unwrap();
-        world.file(STORE, sealed);
-    };
+    let seal = |document: &str| seal(&world, &identity, document);
     seal(r#"{"format":4,"secrets":{"n":{"value":"value","scopes":["x"]}}}"#);
     stays_unharmed(&world, &["format 4", "install one that knows"]);
     seal(r#"{"format":1,"secrets":{"n":{"value":"value","readable":false}}}"#);

@@ -343,8 +343,8 @@ fn revisions_are_listed_read_removed_and_pruned_by_number() {
     assert_eq!(model.json(&["history", "db"])[1], one);
     assert_eq!((model.get("db#password@2"), model.get("db#password")), ("v2".into(), "v3".into()));
     assert_eq!(model.quiet(&["get", "db#password", "--revision", "1"]).text(), CANARY);
-    model.fails(&["get", "db#password@9"], "not_found", &["`db@9`"]);
-    model.fails(&["show", "db@9"], "not_found", &["`db@9`"]);
+    model.fails(&["get", "db#password@9"], "not_found", &["no revision 9 of `db`"]);
+    model.fails(&["show", "db@9"], "not_found", &["no revision 9 of `db`"]);
     model.fails(&["rm", "db@2"], "config", &["revision 2 of `db`", "--yes"]);
     model.quiet(&["rm", "db@2", "--yes"]);
     assert_eq!(model.asked(REMOVE), json!({ "args": [{ "label": "db", "revisions": [2] }] }));

@@ -204,7 +204,7 @@ fn aliases_and_overrides_keep_the_rules_of_their_system() {
     refused(&world, "override db --scope /shop/prod", &["already has"]);
     refused(&world, "alias nope other --scope /shop", &["no secret `nope`"]);
     refused(&world, "alias DATABASE other --scope /shop/prod/api", &["alias itself"]);
-    refused(&world, "update DATABASE --scope /shop/prod", &["update that one"]);
+    refused(&world, "update DATABASE --scope /shop/prod", &["value is that of `db`", "name that one"]);
     refused(&world, "update db --scope /shop/prod --new-name x", &["name cannot change"]);
 
     done(&world, "update db --scope /shop", "changed");
@@ -217,6 +217,45 @@ fn aliases_and_overrides_keep_the_rules_of_their_system() {
     assert_eq!((get("DATABASE", "/shop/prod"), get("data", "/shop/prod")), ("new".into(), "narrow".into()));
     done(&world, "rm data --yes --scope /shop", "");
     assert_eq!(world.names(), ["plain"]);
+}
+
+#[test]
+fn an_alias_has_the_revisions_the_access_and_the_grants_of_its_secret() {
+    let world = World::with_store();
+    done(&world, "add db --scope /shop --writable", "one");
+    done(&world, "update db --scope /shop", "two");
+    done(&world, "add closed --readable=false", "1");
+    done(&world, "alias db second --scope /shop/prod", "");
+    done(&world, "alias closed third --scope /shop/prod", "");
+    let numbers = |words: &str| -> Vec<Value> {
+        shown(&world, words).as_array().unwrap().iter().map(|one| one["revision"].clone()).collect()
+    };
+    assert_eq!(numbers("history second --scope /shop/prod"), [2, 1]);
+    assert_eq!(shown(&world, "show second@1 --scope /shop/prod")["name"], "second");
+    assert_eq!(shown(&world, "show second --scope /shop/prod")["revision"], 2);
+    assert_eq!(shown(&world, "show third --scope /shop/prod")["readable"], false);
+    refused(&world, "rm second@1 --yes --scope /shop/prod", &["revisions are those of `db`"]);
+    assert_eq!(numbers("history db --scope /shop"), [2, 1]);
+
+    for verb in ["grant", "revoke"] {
+        refused(&world, &format!("{verb} second web --scope /shop/prod"), &["`second` is an alias", "`db`"]);
+    }
+    let web = || launch(&world, "--scope /shop/prod --as web", "secret:second").done();
+    web().fails(125, &["`db` is not granted", "`inject secret grant db web --scope /shop` does so"]);
+    done(&world, "grant db web --scope /shop", "");
+    assert_eq!(web().quiet().out, b"two\0");
+    assert_eq!(shown(&world, "show second --scope /shop/prod")["applications"], json!(["web"]));
+}
+
+#[test]
+fn what_is_taken_is_told_with_what_can_be_done() {
+    let world = World::with_store();
+    done(&world, "add a", "1");
+    done(&world, "add b --scope /shop", "1");
+    done(&world, "add b", "1");
+    refused(&world, "alias a b --scope /shop", &["already has a secret `b`", "`rm` makes room"]);
+    refused(&world, "override b --scope /shop", &["already has a secret `b`", "update"]);
+    refused(&world, "update a --new-name b", &[crate::harness::STORE, "already has a secret `b`", "`rm`"]);
 }
 
 #[test]
@@ -281,6 +320,7 @@ fn nobody_changes_what_is_built_in() {
     }
     done(&world, "override HOST --scope /shop", "2");
     done(&world, "alias HOST ADDRESS --scope /shop", "");
+    assert_eq!(shown(&world, "show ADDRESS --scope /shop")["aliased_secret"]["scope"], "BUILT_IN");
     assert_eq!(launched(&world, "--scope /shop", "secret:HOST"), "2");
     assert_eq!(launched(&world, "--scope /shop", "secret:ADDRESS"), "1");
     done(&world, "rm HOST --yes --scope /shop", "");
@@ -306,17 +346,20 @@ fn revisions_are_numbered_read_and_removed_one_by_one() {
     }
     assert_eq!(done(&world, "get n --revision 2", "").text(), "two");
     assert_eq!(shown(&world, "show n@2")["size"], 3);
-    refused(&world, "get n@9", &["@9"]);
+    assert_eq!(done(&world, "show n", "").text().matches("revision:").count(), 1);
+    refused(&world, "get n@9", &["no revision 9 of `n`", "inject secret history"]);
+    refused(&world, "show n@9", &[crate::harness::STORE, "no revision 9 of `n`"]);
     refused(&world, "get n@2 --revision 2", &["both"]);
     launch(&world, "", "secret:n@9").done().fails(125, &["n@9", "not found"]);
     launch(&world, "", "secret:n@x").done().fails(125, &["@x"]);
-    refused(&world, "rm n@9 --yes", &["@9"]);
+    refused(&world, "rm n@9 --yes", &["no revision 9 of `n`"]);
 
     done(&world, "rm n@2 --yes", "");
     assert_eq!(numbers("n"), [3, 1]);
     done(&world, "rm n --revision 3 --yes", "");
     assert_eq!(numbers("n"), [1]);
     launch(&world, "", "secret:n").done().fails(125, &["latest revision", "3"]);
+    refused(&world, "get n", &["latest revision", "3", "was removed"]);
     assert_eq!(launched(&world, "", "secret:n@1"), "one");
     done(&world, "update n", "four");
     assert_eq!(numbers("n"), [4, 1], "a number comes once");
@@ -511,6 +554,15 @@ fn what_is_exported_is_imported_again() {
         .done()
         .fails(125, &["color"]);
     secret(&other, "import", r#"{"new": "1", "new": "hunter2"}"#).done().fails(125, &["line 1", "new"]);
+    for (text, says) in [
+        (r#"{"new": {"value": "1", "mount-path": "x"}}"#, &["`new`", "--mount-path"][..]),
+        (r#"{"new": {"fields": {}}}"#, &["\"new\"", "no fields"]),
+        (r#"{"new": {"fields": {"": "1"}}}"#, &["\"new\"", "no name of a field"]),
+        (&format!(r#"{{"new": "{}"}}"#, "x".repeat((1 << 20) + 1)), &["standard input", "\"new\"", "1 MiB"]),
+        ("", &["standard input: line 1"]),
+    ] {
+        secret(&other, "import", text).done().fails(125, says);
+    }
     assert_eq!(other.names(), ["bytes", "fields", "n"]);
     done(&other, "import --format dotenv --replace --yes", "new=1\nn=2");
     assert_eq!(other.get("n"), b"2");
@@ -534,6 +586,8 @@ fn an_export_for_others_is_encrypted_to_their_key() {
     assert!(!sealed.windows(6).any(|window| window == b"canary"));
     other.secret(&["import", "--format", "age"]).input(sealed).done().quiet();
     assert_eq!(other.get("n"), b"canary-hunter2");
+    secret(&other, "import --format age", "").done().fails(125, &["the file that is imported is empty"]);
+    secret(&other, "import --format age", "x").done().fails(125, &["the file that is imported is damaged"]);
     let sealed = done(&one, "export --format age", "").out;
     other.secret(&["import", "--format", "age", "--replace", "--yes"]).input(sealed).done().fails(125, &["identity"]);
 }
@@ -606,15 +660,6 @@ fn a_local_store_takes_and_refuses_the_secrets_that_tapis_does() {
                 "secret_id" => "name",
                 other => other,
             };
-    for (text, says) in [
-        (r#"{"new": {"value": "1", "mount-path": "x"}}"#, &["`new`", "--mount-path"][..]),
-        (r#"{"new": {"fields": {}}}"#, &["\"new\"", "no fields"]),
-        (r#"{"new": {"fields": {"": "1"}}}"#, &["\"new\"", "no name of a field"]),
-        (&format!(r#"{{"new": "{}"}}"#, "x".repeat((1 << 20) + 1)), &["standard input", "\"new\"", "1 MiB"]),
-        ("", &["standard input: line 1"]),
-    ] {
-        secret(&other, "import", text).done().fails(125, says);
-    }
             seen.insert(key.clone(), made[ours].clone());
         }
         let mut expected = expected.clone();
@@ -626,5 +671,3 @@ fn a_local_store_takes_and_refuses_the_secrets_that_tapis_does() {
     }
     assert!(accepted > 5 && rejected > 10, "{accepted} {rejected}");
 }
-    secret(&other, "import --format age", "").done().fails(125, &["the file that is imported is empty"]);
-    secret(&other, "import --format age", "x").done().fails(125, &["the file that is imported is damaged"]);

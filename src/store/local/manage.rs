@@ -120,12 +120,12 @@ impl Secrets<'_> {
         &self,
         address: &Address,
         given: &Attributes,
-        look: impl FnOnce(&Document, &Key, &Entry) -> Result<T, ManageError>,
+        look: impl FnOnce(&Document, &str, &Key, &Entry) -> Result<T, ManageError>,
     ) -> Result<T, ManageError> {
         let key = self.key(address, given)?;
         self.read(|document, store| {
             let (key, entry) = visible(document, &key)?.ok_or_else(|| not_found(&key, store))?;
-            look(document, &key, entry)
+            look(document, store, &key, entry)
         })
     }
 }
@@ -224,7 +224,7 @@ impl Manage for Secrets<'_> {
     }
 
     fn history<'a>(&'a self, address: &'a Address, given: &'a Attributes) -> Doing<'a, Vec<Metadata>> {
-        done(self.look(address, given, |document, key, entry| Ok(self.revisions(document, key, entry))))
+        done(self.look(address, given, |document, _, key, entry| self.revisions(document, key, entry)))
     }
 
     fn update<'a>(

@@ -316,10 +316,12 @@ impl Store {
                 }
                 if let Some(application) = application.as_ref().filter(|application| !link.grants.contains(application))
                 {
+                    let Key { namespace, scope, name } = Key::parse(key);
+                    let place = if namespace.is_empty() { namespace } else { format!("//{namespace}/") };
+                    let scope = if scope.is_empty() { scope } else { format!(" --scope {scope}") };
                     return Err(StoreError::Denied(format!(
-                        "`{}` is not granted to the application `{application}`; `inject secret grant {} {application}` \
-                         does so",
-                        address.path, address.path
+                        "`{name}` is not granted to the application `{application}`; `inject secret grant \
+                         {place}{name} {application}{scope}` does so"
                     )));
                 }
                 let latest = link.revision.unwrap_or(1);
@@ -333,11 +335,7 @@ impl Store {
                 };
                 match content {
                     Some(content) if wanted == Some(latest) => Ok(Some(admitted(latest, content))),
-                    None if version.is_none() => Err(StoreError::Unavailable(format!(
-                        "the latest revision of `{}`, {latest}, was removed; `inject secret update` makes a new one, and \
-                         @N names one that is left",
-                        address.path
-                    ))),
+                    None if version.is_none() => Err(latest_removed(&address.path, latest)),
                     _ => {
                         let older = link.older.into_iter().find(|older| Some(older.number) == wanted);
                         Ok(older.map(|older| admitted(older.number, older.content)))
@@ -406,6 +404,13 @@ struct Admitted {
     value: Value,
     /// Where the secret has a mount path.
     file: Option<File>,
+}
+
+fn latest_removed(name: &str, latest: u64) -> StoreError {
+    StoreError::Unavailable(format!(
+        "the latest revision of `{name}`, {latest}, was removed; `inject secret update` makes a new one, and @N names one \
+         that is left"
+    ))
 }
 
 /// A file that a launch is to have, one for each revision of a secret; an alias's is that of its secret.

@@ -55,13 +55,7 @@ impl Secrets<'_> {
             let missing = || not_found(key, store);
             let entry = document.secrets.get_mut(&text).ok_or_else(missing)?;
             match (&entry.details.origin, &content, given.text(Attribute::NewName)) {
-                (Some(Origin::Alias(of)), Some(_), _) => {
-                    let of = Key::parse(of).name;
-                    return Err(ManageError::Usage(format!(
-                        "`{}` is an alias, whose value is that of `{of}`; update that one",
-                        key.name
-                    )));
-                }
+                (Some(Origin::Alias(of)), Some(_), _) => return Err(alias_of(key, of, "whose value is that")),
                 (Some(Origin::Override(_)), _, Some(_)) => {
                     return Err(ManageError::Usage(format!(
                         "`{}` overrides another secret, so its name cannot change",
@@ -75,18 +69,18 @@ impl Secrets<'_> {
                     return Err(denied(key, "was made with writable=false; its description alone may change"));
                 }
                 let content = entry.changed(new, &key.name)?;
-            check_wider(&key.name, entry, given)?;
                 fits(&key.name, &content, &entry.details.said)?;
                 entry.revise(content);
             }
             if let Some(description) = given.text(Attribute::Description) {
                 description.clone_into(&mut entry.details.description);
             }
+            check_wider(&key.name, entry, given)?;
             keep(given, &mut entry.details.said);
             entry.prune();
             entry.details.updated = time::now();
             let key = match given.text(Attribute::NewName) {
-                Some(name) => rename(document, key, name)?,
+                Some(name) => rename(document, key, name, store)?,
                 None => key.clone(),
             };
             let entry = document.secrets.get(&key.to_string()).ok_or_else(missing)?;
@@ -101,10 +95,13 @@ impl Secrets<'_> {
         self.write(Verb::Remove, all, |document, store, all| {
             // First, since one may go with another; and nothing is written where one is missing.
             let mut found = Vec::with_capacity(keys.len());
-            for key in &keys {
+            for (key, address) in keys.iter().zip(addresses) {
                 let (key, entry) = here(document, key)?.ok_or_else(|| not_found(key, store))?;
                 if entry.details.built_in {
                     return Err(denied(&key, "is built in, and nobody removes it"));
+                }
+                if let (Some(Origin::Alias(of)), Some(_)) = (&entry.details.origin, &address.version) {
+                    return Err(alias_of(&key, of, "whose revisions are those"));
                 }
                 found.push(key);
             }
@@ -159,7 +156,7 @@ impl Secrets<'_> {
             if let (Some(_), Some(path)) = (&content, entry.details.said.text(Attribute::MountPath)) {
                 given.say(Attribute::MountPath, Said::Text(path.to_owned()));
             }
-            insert(document, &new, content, Some(origin), &given, store)?;
+            insert(document, &new, content, Some(origin), &given, store).map_err(taken)?;
             let entry = document.secrets.get(&new.to_string()).ok_or_else(|| not_found(&new, store))?;
             Ok(self.metadata(document, &new, entry))
         })
@@ -184,6 +181,9 @@ impl Secrets<'_> {
         }
         self.change(verb, address, given, |document, store, key| {
             let entry = document.secrets.get_mut(&key.to_string()).ok_or_else(|| not_found(key, store))?;
+            if let Some(Origin::Alias(of)) = &entry.details.origin {
+                return Err(alias_of(key, of, "which an application gets by a grant"));
+            }
             if visibility.is_some() {
                 check_wider(&key.name, entry, given)?;
                 keep(given, &mut entry.details.said);
@@ -193,6 +193,14 @@ impl Secrets<'_> {
             let items = visibility.into_iter().chain(applications.iter().map(String::as_str));
             Ok(items.map(|item| (item.to_owned(), Ok(()))).collect())
         })
+    }
+}
+
+/// Why something is to be done with what an alias stands for.
+fn alias_of(key: &Key, of: &str, why: &str) -> ManageError {
+    ManageError::Usage(format!("`{}` is an alias, {why} of `{}`; name that one", key.name, Key::parse(of).name))
+}
+
 /// Who sees a secret only ever becomes more, as in Cloudify, where it is a tenant's unless more is said.
 fn check_wider(name: &str, entry: &Entry, given: &Attributes) -> Result<(), ManageError> {
     let now = entry.details.said.text(Attribute::Visibility).unwrap_or("tenant");
@@ -205,6 +213,13 @@ fn check_wider(name: &str, entry: &Entry, given: &Attributes) -> Result<(), Mana
     }
 }
 
+/// Nothing is replaced by what hangs on another, nor by what gets another name.
+fn taken(error: ManageError) -> ManageError {
+    match error {
+        ManageError::Exists { name, store } => ManageError::Usage(format!(
+            "{store} already has a secret `{name}` there; `inject secret update` changes it, `rm` makes room for another"
+        )),
+        error => error,
     }
 }
 
@@ -253,11 +268,11 @@ pub(super) fn keep(given: &Attributes, said: &mut Attributes) {
     if said.text(Attribute::Label) == Some("") {
         said.forget(Attribute::Label);
     }
-    if said.text(Attribute::Pod) == Some("") {
-        said.forget(Attribute::Pod);
-    }
     if said.flag(Attribute::AutoPrune) == Some(false) {
         said.forget(Attribute::AutoPrune);
+    }
+    if said.text(Attribute::Pod) == Some("") {
+        said.forget(Attribute::Pod);
     }
 }
 
@@ -356,16 +371,16 @@ fn remove_revision(document: &mut Document, key: &Key, version: Option<&str>, st
 }
 
 /// Gives a secret another name, and with it those that override it; aliases keep theirs.
-fn rename(document: &mut Document, key: &Key, name: &str) -> Result<Key, ManageError> {
+fn rename(document: &mut Document, key: &Key, name: &str, store: &str) -> Result<Key, ManageError> {
     let (old, new) = (key.to_string(), Key { name: name.to_owned(), ..key.clone() });
     let text = new.to_string();
     if text == old {
         return Ok(new);
     }
     if document.secrets.get(&text).is_some() {
-        return Err(ManageError::Exists { name: name.to_owned(), store: "the store".into() });
+        return Err(taken(ManageError::Exists { name: name.to_owned(), store: store.to_owned() }));
     }
-    label::check_unlabelled(document, key, name, "the store")?;
+    label::check_unlabelled(document, key, name, store)?;
     if let Some(entry) = document.secrets.remove(&old) {
         document.secrets.put(&text, entry);
     }
@@ -380,6 +395,6 @@ fn rename(document: &mut Document, key: &Key, name: &str) -> Result<Key, ManageE
             _ => {}
         }
     }
-    overrides.iter().try_for_each(|key| rename(document, key, name).map(drop))?;
+    overrides.iter().try_for_each(|key| rename(document, key, name, store).map(drop))?;
     Ok(new)
 }

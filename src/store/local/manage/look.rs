@@ -3,7 +3,7 @@
 use super::super::audit::about;
 use super::super::format::{Details, Document, Entry, Origin};
 use super::super::key::{BUILT_IN, Key};
-use super::super::login;
+use super::super::{latest_removed, login};
 use super::{Secrets, label, not_found, visible};
 use crate::reference::Address;
 use crate::store::StoreError;
@@ -32,23 +32,21 @@ impl Secrets<'_> {
     }
 
     pub(super) fn shown(&self, address: &Address, given: &Attributes) -> Result<Metadata, ManageError> {
-        self.look(address, given, |document, key, entry| match &address.version {
+        self.look(address, given, |document, store, key, entry| match &address.version {
             None => Ok(self.metadata(document, key, entry)),
             Some(version) => {
                 let number = revision(Some(version), entry.details.revision)?;
-                let all = self.revisions(document, key, entry);
+                let all = self.revisions(document, key, entry)?;
                 let found = all.into_iter().find(|metadata| metadata.revision == Some(number));
-                found.ok_or_else(|| no_revision(key, number, "the store"))
+                found.ok_or_else(|| no_revision(key, number, store))
             }
         })
     }
 
     pub(super) fn metadata(&self, document: &Document, key: &Key, entry: &Entry) -> Metadata {
         let details = &entry.details;
-        let content = entry.content.as_ref().or_else(|| match &details.origin {
-            Some(Origin::Alias(target)) => document.secrets.get(target)?.content.as_ref(),
-            _ => None,
-        });
+        let Entry { content, details: held } = behind(document, key, entry).map_or(entry, |(_, held)| held);
+        let content = content.as_ref();
         let updated = if details.updated.is_empty() { &details.created } else { &details.updated };
         Metadata {
             name: key.name.clone(),
@@ -57,18 +55,24 @@ impl Secrets<'_> {
             created: Some(details.created.clone()),
             updated: Some(updated.clone()),
             creator: Some(details.creator.clone()),
-            revision: (details.revision > 1).then_some(details.revision),
+            revision: (held.revision > 1).then_some(held.revision),
             fields: match content {
                 Some(Content::Fields(fields)) => Some(fields.iter().map(|(name, _)| name.clone()).collect()),
                 _ => None,
             },
             size: content.map(Content::size),
-            attributes: self.attributes(document, key, details),
+            attributes: self.attributes(document, key, details, held),
         }
     }
 
-    /// Under the names that the APIs have for them.
-    fn attributes(&self, document: &Document, key: &Key, details: &Details) -> Vec<(&'static str, serde_json::Value)> {
+    /// Under the names that the APIs have for them. `held` is of the value: an alias has what its secret has of these.
+    fn attributes(
+        &self,
+        document: &Document,
+        key: &Key,
+        details: &Details,
+        held: &Details,
+    ) -> Vec<(&'static str, serde_json::Value)> {
         let said = &details.said;
         let pod = said.text(Attribute::Pod);
         let scope = match pod {
@@ -76,10 +80,10 @@ impl Secrets<'_> {
             Some(_) if key.scope.is_empty() => "pod",
             _ => key.rank(),
         };
-        let flag = |attribute| said.flag(attribute).unwrap_or(true);
+        let flag = |attribute| held.said.flag(attribute).unwrap_or(true);
         let mut all = vec![
             ("scope", json!(scope)),
-            ("revision", json!(details.revision)),
+            ("revision", json!(held.revision)),
             ("readable", json!(flag(Attribute::Readable))),
             ("writable", json!(flag(Attribute::Writable))),
         ];
@@ -117,23 +121,30 @@ impl Secrets<'_> {
             ("auto_prune", Attribute::AutoPrune),
         ];
         all.extend(flags.into_iter().filter_map(|(name, attribute)| Some((name, json!(said.flag(attribute)?)))));
-        if !details.grants.is_empty() {
-            all.push(("applications", json!(details.grants)));
+        if !held.grants.is_empty() {
+            all.push(("applications", json!(held.grants)));
         }
         if let Some(origin) = &details.origin {
             let of = Key::parse(origin.key());
             let entry = document.secrets.get(origin.key());
             let mount = entry.and_then(|entry| entry.details.said.text(Attribute::MountPath)).unwrap_or_default();
-            let shown = json!({ "key": of.name, "scope": of.rank(), "place": of.place(), "mount_path": mount });
+            let scope = if entry.is_some_and(|entry| entry.details.built_in) { BUILT_IN } else { of.rank() };
+            let shown = json!({ "key": of.name, "scope": scope, "place": of.place(), "mount_path": mount });
             all.push((if matches!(origin, Origin::Alias(_)) { "aliased_secret" } else { "overridden_secret" }, shown));
         }
         all
     }
 
     /// The newest first.
-    pub(super) fn revisions(&self, document: &Document, key: &Key, entry: &Entry) -> Vec<Metadata> {
-        let details = &entry.details;
+    pub(super) fn revisions(
+        &self,
+        document: &Document,
+        key: &Key,
+        entry: &Entry,
+    ) -> Result<Vec<Metadata>, ManageError> {
         let latest = self.metadata(document, key, entry);
+        let (_, entry) = behind(document, key, entry)?;
+        let details = &entry.details;
         let revised = if details.revised.is_empty() { &details.created } else { &details.revised };
         let of = |number: u64, created: &str, content: &Content| Metadata {
             revision: Some(number),
@@ -149,7 +160,7 @@ impl Secrets<'_> {
         };
         let current = entry.content.as_ref().map(|content| of(details.revision, revised, content));
         let older = details.older.iter().rev().map(|older| of(older.number, &older.created, &older.content));
-        current.into_iter().chain(older).collect()
+        Ok(current.into_iter().chain(older).collect())
     }
 
     /// Whether `add` would meet a secret of the name; an error where it could not be added.
@@ -189,9 +200,7 @@ pub(super) fn value<'d>(
 ) -> Result<&'d Content, ManageError> {
     let gone = || not_found(key, store);
     let entry = document.secrets.get(&key.to_string()).ok_or_else(gone)?;
-    if let Some(Origin::Alias(target)) = &entry.details.origin {
-        return value(document, &Key::parse(target), version, store);
-    }
+    let (key, entry) = behind(document, key, entry)?;
     if entry.details.said.flag(Attribute::Readable) == Some(false) {
         return Err(
             StoreError::NotReadable(format!("`{}` was made with readable=false: commands get it", key.name)).into()
@@ -200,12 +209,22 @@ pub(super) fn value<'d>(
     let revision = revision(version, entry.details.revision)?;
     let older = || entry.details.older.iter().find(|older| older.number == revision).map(|older| &older.content);
     let content = if revision == entry.details.revision { entry.content.as_ref() } else { older() };
-    content.ok_or_else(|| no_revision(key, revision, store))
+    content.ok_or_else(|| match version {
+        None => latest_removed(&key.name, revision).into(),
+        Some(_) => no_revision(&key, revision, store),
+    })
+}
+
+/// The secret that has the value: of an alias the one that it stands for, which is none itself.
+fn behind<'d>(document: &'d Document, key: &Key, entry: &'d Entry) -> Result<(Key, &'d Entry), ManageError> {
+    let Some(Origin::Alias(of)) = &entry.details.origin else { return Ok((key.clone(), entry)) };
+    let target = document.secrets.get(of).filter(|target| !matches!(target.details.origin, Some(Origin::Alias(_))));
+    let nothing = || StoreError::Malformed(format!("`{}` is an alias of nothing", key.name));
+    Ok((Key::parse(of), target.ok_or_else(nothing)?))
 }
 
 pub(super) fn no_revision(key: &Key, revision: u64, store: &str) -> ManageError {
-    let store = format!("`{}` in {store}", key.name);
-    ManageError::NotFound { name: format!("@{revision}"), store }
+    ManageError::NotFound { name: format!("{}@{revision}", key.name), store: store.to_owned() }
 }
 
 pub(super) fn revision(version: Option<&str>, latest: u64) -> Result<u64, ManageError> {
