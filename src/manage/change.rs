@@ -29,7 +29,7 @@ pub(super) fn add(session: &Session<'_>, typed: Typed, given: &Attributes, io: &
     let existing = match (exists, typed.replace) {
         (false, _) => Existing::Refuse,
         (true, true) => {
-            io.confirm(&format!("Replace `{name}`, its value and its description?"), typed.yes)?;
+            io.confirm(&format!("Replace `{name}`, its value and all that is known of it?"), typed.yes)?;
             Existing::Replace
         }
         (true, false) => {

@@ -79,7 +79,10 @@ pub(super) fn show(
         ("fields", secret.fields.map(|fields| fields.join(", "))),
         ("bytes", secret.size.map(|size| size.to_string())),
     ];
-    let own = secret.attributes.into_iter().map(|(label, value)| {
+    // What is a common member too stands there once.
+    let is_new = |label: &str| lines.iter().all(|(known, text)| *known != label || text.is_none());
+    let own = secret.attributes.into_iter().filter(|(label, _)| is_new(label));
+    let own = own.map(|(label, value)| {
         let text = match value {
             serde_json::Value::Null => None,
             serde_json::Value::String(text) => Some(text),
@@ -87,6 +90,7 @@ pub(super) fn show(
         };
         (label, text)
     });
+    let own: Vec<_> = own.collect();
     let rows: Vec<_> = lines
         .into_iter()
         .chain(own)

@@ -259,7 +259,6 @@ fn no_verb<'a, T: 'a>(verb: Verb) -> Doing<'a, T> {
 pub(crate) enum Parcel {
     Items(Vec<Item>),
     /// In a format that the kind reads and writes itself.
-    #[allow(dead_code, reason = "kinds with formats of their own come next")]
     Document(Format, Secret),
 }
 

@@ -60,8 +60,8 @@ pub(super) fn find(settings: &Settings, environ: &Environ) -> Result<Identities,
     first(&places, environ)?.ok_or_else(|| {
         let looked: Vec<_> = places.iter().map(|place| place.origin().to_string()).collect();
         StoreError::Unauthenticated(format!(
-            "there is no identity to open the store with, neither in INJECT_IDENTITY nor in {}; `inject secret init` \
-             makes one",
+            "there is no identity to open the store with, neither in INJECT_IDENTITY nor in {}; put the one that it was \
+             made with there, or, for a new store, let `inject secret init` make one",
             looked.join(", ")
         ))
     })
@@ -372,7 +372,7 @@ mod tests {
     fn without_an_identity_the_error_lists_where_one_may_be() {
         let fixture = Fixture::empty();
         let Err(StoreError::Unauthenticated(why)) = origin(&fixture, ["HOME=@"]) else { panic!() };
-        for place in ["/run/secrets/inject_identity", "/.config/inject/identity", "inject secret init"] {
+        for place in ["/run/secrets/inject_identity", "/.config/inject/identity", "put the one", "inject secret init"] {
             assert!(why.contains(place), "{why}");
         }
     }

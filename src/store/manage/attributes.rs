@@ -199,7 +199,6 @@ impl Attributes {
         }
     }
 
-    #[allow(dead_code, reason = "kinds that encrypt an export come next")]
     pub(crate) fn secret(&self, attribute: Attribute) -> Option<&Secret> {
         match self.said(attribute) {
             Some(Said::Secret(secret)) => Some(secret),
