@@ -88,6 +88,28 @@ fn every_write_and_every_value_shown_leaves_one_line_and_no_value() {
 }
 
 #[test]
+fn what_goes_along_with_a_secret_has_a_line_too() {
+    let world = World::with_store();
+    run(&world, "add db", "1");
+    run(&world, "override db --scope /shop", "2");
+    run(&world, "alias db DATABASE --scope /shop", "");
+    forget(&world);
+    run(&world, "update db --new-name data", "");
+    run(&world, "rm data --yes", "");
+    assert_lines(
+        &world,
+        &[
+            ["update", "db", "allowed"],
+            ["update", "data", "allowed"],
+            ["update", "/shop/data", "allowed"],
+            ["rm", "data", "allowed"],
+            ["rm", "/shop/DATABASE", "allowed"],
+            ["rm", "/shop/data", "allowed"],
+        ],
+    );
+}
+
+#[test]
 fn a_line_says_when_and_who() {
     let world = World::with_store();
     let id = |option: &str| world.run("id", [option]).done().quiet().text().trim().to_owned();

@@ -102,7 +102,7 @@ impl Secrets<'_> {
         verb: Verb,
         address: &Address,
         given: &Attributes,
-        change: impl FnOnce(&mut Document, &str, &Key) -> Result<T, ManageError>,
+        change: impl FnOnce(&mut Document, &str, &Key, &mut Vec<String>) -> Result<T, ManageError>,
     ) -> Result<T, ManageError> {
         let key = self.key(address, given)?;
         self.write(verb, vec![key.to_string()], |document, store, keys| {
@@ -111,7 +111,7 @@ impl Secrets<'_> {
             if entry.details.built_in {
                 return Err(denied(&key, "is built in, and nobody changes it"));
             }
-            change(document, store, &key)
+            change(document, store, &key, keys)
         })
     }
 

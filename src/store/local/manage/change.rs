@@ -46,7 +46,7 @@ impl Secrets<'_> {
         content: Option<NewContent>,
         given: &Attributes,
     ) -> Result<Metadata, ManageError> {
-        self.change(Verb::Update, address, given, |document, store, key| {
+        self.change(Verb::Update, address, given, |document, store, key, written| {
             let text = key.to_string();
             label::check_label(document, key, given, store)?;
             if let Some(name) = given.text(Attribute::NewName) {
@@ -80,7 +80,7 @@ impl Secrets<'_> {
             entry.prune();
             entry.details.updated = time::now();
             let key = match given.text(Attribute::NewName) {
-                Some(name) => rename(document, key, name, store)?,
+                Some(name) => rename(document, key, name, store, written)?,
                 None => key.clone(),
             };
             let entry = document.secrets.get(&key.to_string()).ok_or_else(missing)?;
@@ -107,9 +107,13 @@ impl Secrets<'_> {
             }
             let versions = addresses.iter().map(|address| address.version.as_deref());
             *all = found.iter().zip(versions).map(|(key, version)| about(key, version)).collect();
+            let mut gone = Vec::new();
             for (key, address) in found.iter().zip(addresses) {
-                remove_revision(document, key, address.version.as_deref(), store)?;
+                remove_revision(document, key, address.version.as_deref(), store, &mut gone)?;
             }
+            // What went along was named by nobody, and is written all the same.
+            gone.retain(|key| !all.contains(key));
+            all.extend(gone);
             Ok(addresses.iter().map(|address| (address.path.to_string(), Ok(()))).collect())
         })
     }
@@ -179,7 +183,7 @@ impl Secrets<'_> {
         if let Some(name) = applications.iter().find(|name| !is_name(name)) {
             return Err(ManageError::Usage(format!("{name:?} is no name of an application")));
         }
-        self.change(verb, address, given, |document, store, key| {
+        self.change(verb, address, given, |document, store, key, _| {
             let entry = document.secrets.get_mut(&key.to_string()).ok_or_else(|| not_found(key, store))?;
             if let Some(Origin::Alias(of)) = &entry.details.origin {
                 return Err(alias_of(key, of, "which an application gets by a grant"));
@@ -339,18 +343,25 @@ fn is_same(one: &Content, other: &Content) -> bool {
             .all(|(one, other)| one.0 == other.0 && one.1.expose() == other.1.expose())
 }
 
-/// A secret with all aliases and overrides of it.
-fn remove(document: &mut Document, key: &str) {
+/// A secret with all aliases and overrides of it; `gone` gets their keys.
+fn remove(document: &mut Document, key: &str, gone: &mut Vec<String>) {
     document.secrets.remove(key);
+    gone.push(key.to_owned());
     let hangs = |(other, entry): &(String, Entry)| {
         entry.details.origin.as_ref().filter(|origin| origin.key() == key).map(|_| other.clone())
     };
     let hanging: Vec<String> = document.secrets.iter().filter_map(hangs).collect();
-    hanging.iter().for_each(|key| remove(document, key));
+    hanging.iter().for_each(|key| remove(document, key, gone));
 }
 
 /// One revision, or the secret with all of them. The number of the latest is never given to another value.
-fn remove_revision(document: &mut Document, key: &Key, version: Option<&str>, store: &str) -> Result<(), ManageError> {
+fn remove_revision(
+    document: &mut Document,
+    key: &Key,
+    version: Option<&str>,
+    store: &str,
+    gone: &mut Vec<String>,
+) -> Result<(), ManageError> {
     let text = key.to_string();
     // It may have gone with one that it hangs on.
     let Some(entry) = document.secrets.get_mut(&text) else { return Ok(()) };
@@ -366,12 +377,18 @@ fn remove_revision(document: &mut Document, key: &Key, version: Option<&str>, st
             return Ok(());
         }
     }
-    remove(document, &text);
+    remove(document, &text, gone);
     Ok(())
 }
 
-/// Gives a secret another name, and with it those that override it; aliases keep theirs.
-fn rename(document: &mut Document, key: &Key, name: &str, store: &str) -> Result<Key, ManageError> {
+/// Gives a secret another name, and with it those that override it; aliases keep theirs. `written` gets their new keys.
+fn rename(
+    document: &mut Document,
+    key: &Key,
+    name: &str,
+    store: &str,
+    written: &mut Vec<String>,
+) -> Result<Key, ManageError> {
     let (old, new) = (key.to_string(), Key { name: name.to_owned(), ..key.clone() });
     let text = new.to_string();
     if text == old {
@@ -383,6 +400,7 @@ fn rename(document: &mut Document, key: &Key, name: &str, store: &str) -> Result
     label::check_unlabelled(document, key, name, store)?;
     if let Some(entry) = document.secrets.remove(&old) {
         document.secrets.put(&text, entry);
+        written.push(text.clone());
     }
     let mut overrides = Vec::new();
     for (other, entry) in document.secrets.iter_mut() {
@@ -395,6 +413,6 @@ fn rename(document: &mut Document, key: &Key, name: &str, store: &str) -> Result
             _ => {}
         }
     }
-    overrides.iter().try_for_each(|key| rename(document, key, name, store).map(drop))?;
+    overrides.iter().try_for_each(|key| rename(document, key, name, store, written).map(drop))?;
     Ok(new)
 }
