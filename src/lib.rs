@@ -244,7 +244,8 @@ fn manage(inputs: &spec::Inputs, options: &plan::Options, typed: manage::Typed, 
     let (name, kind, settings) = plan::store_to_manage(&spec, options.store.as_deref(), environ)?;
     let (timeout, retries) = (options.timeout, options.retries);
     let session = manage::Session { kind, settings: &settings, environ, timeout, retries };
-    let done = manage::Io::standard().and_then(|mut io| manage::run(typed, &session, &mut io));
+    let is_read = inputs.configs.iter().any(|config| config == "-");
+    let done = manage::Io::standard(is_read).and_then(|mut io| manage::run(typed, &session, &mut io));
     done.map(|()| 0).map_err(|error| match error {
         manage::ManageError::Several(failed) => {
             let failure = |(item, error): (String, manage::ManageError)| {

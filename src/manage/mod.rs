@@ -91,10 +91,15 @@ pub(crate) trait Terminal {
 }
 
 impl Io<'_> {
-    /// Standard input and output without std's buffers, which nobody would wipe.
-    pub(crate) fn standard() -> Result<Self, ManageError> {
+    /// Standard input and output without std's buffers, which nobody would wipe. `is_read`: the configuration came from
+    /// standard input, which is at its end now.
+    pub(crate) fn standard(is_read: bool) -> Result<Self, ManageError> {
+        let input = match is_read {
+            true => Stream(Err("the configuration was read from it; --file names another place for the value")),
+            false => Stream::of(io::stdin().as_fd()).map_err(ManageError::io("standard input"))?,
+        };
         Ok(Self {
-            input: Box::new(Stream::of(io::stdin().as_fd()).map_err(ManageError::io("standard input"))?),
+            input: Box::new(input),
             input_is_terminal: io::stdin().is_terminal(),
             output: Box::new(Stream::of(io::stdout().as_fd()).map_err(ManageError::io("standard output"))?),
             output_is_terminal: io::stdout().is_terminal(),
@@ -128,21 +133,21 @@ impl Io<'_> {
     }
 }
 
-/// None: we were started without it. What stands in its place would be an empty value, or lose one without a word.
-struct Stream(Option<File>);
+/// Or why there is none: what stands in its place would be an empty value, or lose one without a word.
+struct Stream(Result<File, &'static str>);
 
 impl Stream {
     fn of(stream: BorrowedFd<'_>) -> io::Result<Self> {
         // Nobody is given a descriptor that closes on exec, so it is one that we opened.
         let flags = FdFlag::from_bits_truncate(fcntl(stream, FcntlArg::F_GETFD)?);
         if flags.contains(FdFlag::FD_CLOEXEC) {
-            return Ok(Self(None));
+            return Ok(Self(Err("it is closed")));
         }
-        stream.try_clone_to_owned().map(|stream| Self(Some(stream.into())))
+        stream.try_clone_to_owned().map(|stream| Self(Ok(stream.into())))
     }
 
     fn open(&mut self) -> io::Result<&mut File> {
-        self.0.as_mut().ok_or_else(|| io::Error::other("it is closed"))
+        self.0.as_mut().map_err(|why| io::Error::other(*why))
     }
 }
 
@@ -351,7 +356,7 @@ pub(crate) fn run(typed: Typed, session: &Session<'_>, io: &mut Io<'_>) -> Resul
 
 /// What failed, with the store that it failed in.
 pub(crate) fn copy(transfer: &Transfer, from: &Side<'_>, to: &Side<'_>) -> Result<(), Vec<Failure>> {
-    let io = Io::standard().map_err(|error| vec![Failure::new(error.code(), "", error)]);
+    let io = Io::standard(false).map_err(|error| vec![Failure::new(error.code(), "", error)]);
     copy::copy(transfer, from, to, &mut io?)
 }
 

@@ -155,6 +155,19 @@ fn a_closed_stream_is_no_empty_value_and_loses_none() {
 }
 
 #[test]
+fn what_is_left_of_a_configuration_on_standard_input_is_no_value() {
+    let world = World::with_store();
+    let secret = |words: &[&str]| world.inject([&["-c", "-", "secret"], words].concat()).input("{}");
+    for words in [&["add", "n"][..], &["add", "n", "--fields", "-"], &["import"]] {
+        refused(&world, secret(words), &["standard input: the configuration was read from it", "--file"]);
+    }
+    refused(&world, world.secret(&["add", "n"]).env("INJECT_CONFIG", "-").input("{}"), &["the configuration was read"]);
+    world.file("value", "1");
+    secret(&["add", "n", "--file", "value"]).done().quiet();
+    assert_eq!(secret(&["get", "n"]).done().quiet().out, b"1");
+}
+
+#[test]
 fn a_value_has_at_most_a_mebibyte() {
     let world = World::with_store();
     let larger = vec![b'x'; (1 << 20) + 1];
