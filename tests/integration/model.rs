@@ -448,6 +448,9 @@ fn fields_have_revisions_too() {
     assert_eq!(launched(&world, "", "secret:n#B@1"), "2");
     assert_eq!(launched(&world, "", "secret:n#A@2"), "1");
     assert_eq!(shown(&world, "show n")["revision"], 2);
+    // There is nothing left that its other fields could be kept from.
+    done(&world, "rm n@2 --yes", "");
+    refused(&world, "update n --field B=@-", &["latest revision of `n`, 2, was removed"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::audit::about;
 use super::super::format::{Details, Document, Entry, KEPT, Origin, Revision};
 use super::super::key::{BUILT_IN, Key};
-use super::super::{check_name, login, time};
+use super::super::{check_name, latest_removed, login, time};
 use super::look::{no_revision, revision};
 use super::{Secrets, denied, fits, here, label, not_found, visible, width};
 use crate::reference::Address;
@@ -320,7 +320,8 @@ impl Entry {
                 fields.extend(added.map(|(key, secret)| (key.clone(), secret.share())));
                 Ok(Content::Fields(fields))
             }
-            (NewContent::Fields(_), _) => Err(ManageError::Usage(format!(
+            (NewContent::Fields(_), None) => Err(latest_removed(name, self.details.revision).into()),
+            (NewContent::Fields(_), Some(Content::Bytes(_))) => Err(ManageError::Usage(format!(
                 "`{name}` has one value and no fields; --fields puts fields in its place"
             ))),
         }
