@@ -514,7 +514,7 @@ fn what_is_said_beside_a_value_is_kept() {
         ("mount_path", json!("/etc/n")),
         ("label", json!("l")),
         ("enable_interpolation_in_file", json!(false)),
-        ("schema", json!(r#"{"type": "object"}"#)),
+        ("schema", json!({ "type": "object" })),
     ] {
         assert_eq!(n[name], value, "{name}");
     }

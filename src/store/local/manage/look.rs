@@ -108,12 +108,14 @@ impl Secrets<'_> {
             ("pod_id", Attribute::Pod),
             ("label", Attribute::Label),
             ("visibility", Attribute::Visibility),
-            ("schema", Attribute::Schema),
             ("provider_name", Attribute::Provider),
             ("provider_options", Attribute::ProviderOptions),
             ("mount_path", Attribute::MountPath),
         ];
         all.extend(texts.into_iter().filter_map(|(name, attribute)| Some((name, json!(said.text(attribute)?)))));
+        // JSON, as a manager shows it.
+        let schema = said.text(Attribute::Schema);
+        all.extend(schema.map(|text| ("schema", serde_json::from_str(text).unwrap_or_else(|_| json!(text)))));
         let flags = [
             ("is_hidden_value", Attribute::Hidden),
             ("enable_interpolation_in_file", Attribute::Interpolation),
