@@ -212,6 +212,10 @@ fn aliases_and_overrides_keep_the_rules_of_their_system() {
     assert_eq!(done(&world, "get DATABASE --scope /shop/prod", "").text(), "changed");
     done(&world, "add db --scope /shop --replace --yes", "new");
     assert_eq!((get("DATABASE", "/shop/prod"), get("db", "/shop/prod")), ("new".into(), "narrow".into()));
+    // What is replaced hangs on it as before.
+    refused(&world, "add DATABASE --scope /shop/prod --replace --yes", &["is an alias", "value is that of `db`"]);
+    done(&world, "add db --scope /shop/prod --replace --yes", "narrow");
+    assert_eq!(shown(&world, "show db --scope /shop/prod")["overridden_secret"]["key"], "db");
     // Both follow a new name, and go with the secret.
     done(&world, "update db --scope /shop --new-name data", "");
     assert_eq!((get("DATABASE", "/shop/prod"), get("data", "/shop/prod")), ("new".into(), "narrow".into()));

@@ -20,18 +20,26 @@ impl Secrets<'_> {
         let made = made.collect::<Result<Vec<Key>, ManageError>>()?;
         let all: Vec<String> = made.iter().map(Key::to_string).collect();
         self.write(verb, all, |document, store, _| {
-            if existing == Existing::Replace {
-                // All before the first new one, which may take over a label.
-                for key in &made {
-                    // What hangs on it goes on to hang on the new one.
-                    let old = document.secrets.remove(&key.to_string());
-                    if old.is_some_and(|old| old.details.built_in) {
+            // All are gone before the first new one, which may take over a label. What hangs on one goes on to hang on
+            // the new one, which itself goes on to override what the old one did.
+            let mut origins = Vec::with_capacity(made.len());
+            for key in &made {
+                let replaced = match existing {
+                    Existing::Replace => document.secrets.remove(&key.to_string()),
+                    Existing::Refuse => None,
+                };
+                origins.push(match replaced.map(|old| old.details) {
+                    Some(Details { built_in: true, .. }) => {
                         return Err(denied(key, "is built in, and nobody replaces it"));
                     }
-                }
+                    Some(Details { origin: Some(Origin::Alias(of)), .. }) => {
+                        return Err(alias_of(key, &of, "whose value is that"));
+                    }
+                    old => old.and_then(|old| old.origin),
+                });
             }
-            for (key, Item { content, given, .. }) in made.iter().zip(items) {
-                insert(document, key, Some(content), None, &given, store)?;
+            for ((key, Item { content, given, .. }), origin) in made.iter().zip(items).zip(origins) {
+                insert(document, key, Some(content), origin, &given, store)?;
             }
             let metadata = made.iter().filter_map(|key| {
                 document.secrets.get(&key.to_string()).map(|entry| self.metadata(document, key, entry))
