@@ -156,6 +156,9 @@ fn launch(mut cli: cli::Cli, environ: &Environ) -> Result<u8, Stop> {
     Err(launch::run(&launch, &plan.privileges, ends.as_ref(), hardened))
 }
 
+// What is no launch is cold: inlined, it would give a launch's frames its room, and each page of stack is a fault.
+
+#[cold]
 fn check(mut cli: cli::Cli, environ: &Environ, online: bool, json: bool) -> Result<u8, Stop> {
     let _hardened = Hardened::new();
     sys::end_on_signals_as_init();
@@ -204,6 +207,7 @@ fn look(spec: &spec::Spec, options: &plan::Options, environ: &Environ) -> Result
     plan::build(spec, options, environ).map_err(|stop| Stop { status: failure::OURS, ..stop })
 }
 
+#[cold]
 fn show_plan(mut cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
     let _hardened = Hardened::new();
     sys::end_on_signals_as_init();
@@ -217,6 +221,7 @@ fn show_plan(mut cli: cli::Cli, environ: &Environ, json: bool) -> Result<u8, Sto
     Ok(printed(&report(&plan, outlook.as_ref())))
 }
 
+#[cold]
 fn show_stores(cli: &cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop> {
     let spec = spec::Spec::load(&cli.inputs, environ)?;
     let (text, stop) = report::stores::report(&spec, cli.options.store.as_deref(), environ, json);
@@ -224,6 +229,7 @@ fn show_stores(cli: &cli::Cli, environ: &Environ, json: bool) -> Result<u8, Stop
     stop.map_or(Ok(status), Err)
 }
 
+#[cold]
 fn doctor(cli: &cli::Cli, environ: &Environ, json: bool, strict: bool) -> Result<u8, Stop> {
     let spec = spec::Spec::load(&cli.inputs, environ);
     let spec = spec.as_ref().map_err(Vec::as_slice);
@@ -232,12 +238,14 @@ fn doctor(cli: &cli::Cli, environ: &Environ, json: bool, strict: bool) -> Result
     Ok(printed_with(&report::doctor::report(&findings, json), status))
 }
 
+#[cold]
 fn examine_process(pid: &str, json: bool, strict: bool) -> Result<u8, Stop> {
     let examined = report::doctor::Examined::of(pid)?;
     let status = if strict && !examined.all_good() { failure::OURS } else { 0 };
     Ok(printed_with(&examined.report(json), status))
 }
 
+#[cold]
 fn manage(inputs: &spec::Inputs, options: &plan::Options, typed: manage::Typed, environ: &Environ) -> Result<u8, Stop> {
     let _hardened = Hardened::new();
     let spec = spec::Spec::load(inputs, environ)?;
@@ -257,6 +265,7 @@ fn manage(inputs: &spec::Inputs, options: &plan::Options, typed: manage::Typed, 
     })
 }
 
+#[cold]
 fn copy(
     inputs: &spec::Inputs,
     options: &plan::Options,

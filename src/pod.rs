@@ -14,7 +14,14 @@ use std::time::Instant;
 /// All that was asked for. What fetching takes of the time is taken off the deadline for resolving.
 pub(crate) fn load(inputs: &Inputs, options: &mut Options, environ: &Environ) -> Result<Spec, Vec<Failure>> {
     let spec = Spec::load(inputs, environ)?;
-    let Some(id) = &inputs.pod else { return Ok(spec) };
+    match &inputs.pod {
+        None => Ok(spec),
+        Some(id) => lay_over(id, spec, options, environ),
+    }
+}
+
+#[cold]
+fn lay_over(id: &str, spec: Spec, options: &mut Options, environ: &Environ) -> Result<Spec, Vec<Failure>> {
     let (store, settings) = store_of_pods(&spec, options.store.as_deref(), environ)?;
     let begun = Instant::now();
     let context = Context::new(environ, begun + options.timeout, options.retries);
@@ -22,7 +29,7 @@ pub(crate) fn load(inputs: &Inputs, options: &mut Options, environ: &Environ) ->
     options.timeout = options.timeout.saturating_sub(begun.elapsed());
     let failed = |code, message: String| vec![Failure::new(code, format!("--pod {id}"), message)];
     match fetched {
-        Ok(Some(definition)) => spec.over_pod(Fetched { pod: id.clone(), store }, &definition),
+        Ok(Some(definition)) => spec.over_pod(Fetched { pod: id.to_owned(), store }, &definition),
         Ok(None) => {
             Err(failed(Code::NotFound, format!("the store {store} has no pod of this id; is it written right?")))
         }
