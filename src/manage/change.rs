@@ -89,8 +89,11 @@ pub(super) fn remove(
         Some(revision) => format!("revision {revision} of `{}`", address.path),
         None => format!("`{}`", address.path),
     };
-    let what: Vec<_> = addresses.iter().map(what).collect();
-    io.confirm(&format!("Remove {} for good?", what.join(", ")), typed.yes)?;
+    let names: Vec<_> = addresses.iter().map(what).collect();
+    // Of what has these, they go along.
+    let hung = !session.managing()?.known(Verb::Alias).is_empty() && addresses.iter().any(|one| one.version.is_none());
+    let with = if hung { ", with all aliases and overrides" } else { "" };
+    io.confirm(&format!("Remove {} for good{with}?", names.join(", ")), typed.yes)?;
     let outcomes = session.ask(async |store| store.remove(&addresses, given).await)?;
     if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
         return if typed.json { io.write_json(&found.iter().map(Metadata::json).collect()) } else { Ok(()) };

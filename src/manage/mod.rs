@@ -684,7 +684,7 @@ mod tests {
         world.type_lines(["", "yes"]);
         assert!(world.error(&["rm", "b"]).contains("not confirmed"));
         world.run(&["rm", "b"], b"").unwrap();
-        assert_eq!(world.person.asked, ["Remove `b` for good? [y/N] "; 2]);
+        assert_eq!(world.person.asked, ["Remove `b` for good, with all aliases and overrides? [y/N] "; 2]);
         assert_eq!(world.json(&["list", "--json"])[0]["name"], "c");
     }
 

@@ -522,7 +522,7 @@ fn a_change_for_good_is_confirmed_on_a_terminal() {
     world.add("n", "1");
     for answer in ["n\n", "\n", "no\n", "\x04"] {
         let mut typist = Typist::sit_down(world.secret(&["rm", "n"]), [0]);
-        typist.at("Remove `n` for good? [y/N] ", answer);
+        typist.at("Remove `n` for good, with all aliases and overrides? [y/N] ", answer);
         assert_eq!(typist.leave().0.status, Some(125));
         assert_eq!(world.get("n"), b"1");
     }
