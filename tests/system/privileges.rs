@@ -28,10 +28,17 @@ impl Open {
         open
     }
 
+    /// A copy of a program. It is written by another process: what other tests start at that moment would have the
+    /// file open for writing, too, and such a one is not run.
+    fn copy(&self, program: impl AsRef<Path>, name: &str) -> PathBuf {
+        let path = self.directory.join(name);
+        self.world.run("cp", [program.as_ref(), &path]).done().quiet();
+        path
+    }
+
     /// A program at a path with this mode, of this user and group.
     fn program(&self, name: &str, mode: &str, owner: u32) -> String {
-        let path = self.directory.join(name);
-        fs::copy("/usr/bin/env", &path).unwrap();
+        let path = self.copy("/usr/bin/env", name);
         chown(&path, Some(owner), Some(owner)).unwrap();
         let path = path.to_str().unwrap().to_owned();
         self.world.run("chmod", [mode, &path]).done().quiet();
@@ -184,8 +191,7 @@ fn who_cannot_become_the_user_is_told_before_a_store_is_asked() {
 #[test]
 fn who_is_the_user_already_needs_no_right_to_become_it() {
     let open = Open::new("same");
-    let inject = open.directory.join("inject");
-    fs::copy(PROGRAM, &inject).unwrap();
+    let inject = open.copy(PROGRAM, "inject");
     let run = |user: &str| {
         let ours = ["--reuid=4001", "--regid=4001", "--clear-groups", inject.to_str().unwrap(), "-q", "--user", user];
         open.world.run(tool("setpriv", "util-linux"), ours.iter().chain(&["--", "id", "-u"])).with(|command| {
@@ -206,7 +212,7 @@ fn a_command_is_looked_for_with_the_users_eyes_and_where_it_starts() {
     open.program("app", "0755", 0);
     fs::create_dir(path("shut")).unwrap();
     open.world.run("chmod", ["0700", &path("shut")]).done().quiet();
-    fs::copy("/usr/bin/env", path("shut/app")).unwrap();
+    open.copy("/usr/bin/env", "shut/app");
     let fails = |arguments: &[&str], status: i32, pieces: &[&str]| {
         open.asking(arguments).fails(status, pieces);
         assert!(!open.world.exists("asked"), "a store was asked before");
@@ -246,8 +252,7 @@ fn programs_that_gain_privileges_are_traps() {
         open.world.inject(["-q", "--", program, "true"]).done().quiet();
     }
     // The program itself, lent to everybody: whatever it is asked.
-    let ours = open.directory.join("inject");
-    fs::copy(PROGRAM, &ours).unwrap();
+    let ours = open.copy(PROGRAM, "inject");
     for mode in ["4755", "2755"] {
         open.world.run("chmod", [mode, ours.to_str().unwrap()]).done().quiet();
         for arguments in [&["--", "true"][..], &["secret", "list"], &["--version"]] {
