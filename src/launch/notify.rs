@@ -9,8 +9,8 @@ use crate::sys::datagram::{Datagram, receive};
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{PassCred, SendTimeout};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, bind, getsockname, sendmsg, setsockopt,
-    socket,
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials, bind, getsockname, sendmsg,
+    setsockopt, socket,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use nix::unistd::{Pid, geteuid, getpid};
@@ -57,17 +57,20 @@ impl Relay {
     }
 
     /// All that has arrived, each with its descriptors.
-    pub(super) fn pass_on(&self) {
+    pub(super) fn pass_on(&self, command: Pid) {
         // As long as systemd takes one.
         let mut buffer = [0; 4096];
         loop {
-            let Datagram { length, whole, user, descriptors } = match receive(self.socket.as_fd(), &mut buffer) {
+            let Datagram { length, whole, sender, descriptors } = match receive(self.socket.as_fd(), &mut buffer) {
                 Ok(datagram) => datagram,
                 Err(Errno::EINTR) => continue,
                 Err(_) => return,
             };
-            // From who we are, or root.
-            if whole && user.is_some_and(|user| user == 0 || user == geteuid().as_raw()) {
+            // From the command, whoever it has made itself since, from who we are, or root.
+            let is_heard = |sender: UnixCredentials| {
+                sender.pid() == command.as_raw() || [0, geteuid().as_raw()].contains(&sender.uid())
+            };
+            if whole && sender.is_some_and(is_heard) {
                 self.tell(&in_our_name(&buffer[..length], getpid()), &descriptors);
             }
         }

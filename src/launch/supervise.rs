@@ -112,7 +112,7 @@ impl Supervisor {
         let ended = self.watch();
         if let Some(relay) = &self.relay {
             // Its last words.
-            relay.pass_on();
+            relay.pass_on(self.child);
         }
         if let Job::Apart { ours, terminal: Some(terminal) } = &self.job {
             give(terminal, self.child, *ours);
@@ -158,7 +158,7 @@ impl Supervisor {
             }
             self.rest();
             if let Some(relay) = &self.relay {
-                relay.pass_on();
+                relay.pass_on(self.child);
             }
             if self.kill_at.is_some_and(|at| at <= Instant::now()) {
                 self.kill_at = None;

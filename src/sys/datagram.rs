@@ -2,7 +2,7 @@
 
 use nix::cmsg_space;
 use nix::libc;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
@@ -13,8 +13,8 @@ pub(crate) struct Datagram {
     pub(crate) length: usize,
     /// Whether the buffer took all of it.
     pub(crate) whole: bool,
-    /// The sender's user, where the socket asks for credentials.
-    pub(crate) user: Option<u32>,
+    /// Where the socket asks for credentials.
+    pub(crate) sender: Option<UnixCredentials>,
     /// Close-on-exec.
     pub(crate) descriptors: Vec<OwnedFd>,
 }
@@ -25,10 +25,10 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<
     let mut buffer = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let received = recvmsg::<()>(socket.as_raw_fd(), &mut buffer, Some(&mut control), flags)?;
-    let (mut user, mut descriptors) = (None, Vec::new());
+    let (mut sender, mut descriptors) = (None, Vec::new());
     for part in received.cmsgs()? {
         match part {
-            ControlMessageOwned::ScmCredentials(sender) => user = Some(sender.uid()),
+            ControlMessageOwned::ScmCredentials(credentials) => sender = Some(credentials),
             // SAFETY: the kernel has just made them for this process, and nobody else knows their numbers.
             ControlMessageOwned::ScmRights(numbers) => unsafe {
                 descriptors.extend(numbers.into_iter().map(|number| OwnedFd::from_raw_fd(number)));
@@ -36,5 +36,5 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<
             _ => {}
         }
     }
-    Ok(Datagram { length: received.bytes, whole: !received.flags.contains(MsgFlags::MSG_TRUNC), user, descriptors })
+    Ok(Datagram { length: received.bytes, whole: !received.flags.contains(MsgFlags::MSG_TRUNC), sender, descriptors })
 }

@@ -7,6 +7,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 /// Shows who it is.
@@ -324,6 +325,23 @@ fn the_supervisor_is_the_user_too_and_still_rules_the_command() {
     eventually("its memory is closed to the user", || owner() == 0);
     running.send(Signal::SIGTERM);
     assert_eq!(running.end("the command ends"), (Some(0), None));
+}
+
+#[test]
+fn a_command_that_makes_itself_another_user_is_heard_by_its_manager_and_strangers_are_not() {
+    let open = Open::new("notify");
+    let path = |name: &str| open.directory.join(name).display().to_string();
+    let manager = UnixDatagram::bind(path("manager")).unwrap();
+    open.copy(compiled("notify"), "notify");
+    let as_user = |user: u32| format!("setpriv --reuid={user} --regid={user} --clear-groups {}", path("notify"));
+    let script = format!("{} STATUS=stranger; exec {} READY=1", as_user(4001), as_user(4002));
+    let launch = ["-q", "--mode", "supervise", "--", "sh", "-c", &script];
+    open.world.inject(launch).env("NOTIFY_SOCKET", path("manager")).done().quiet();
+    manager.set_nonblocking(true).unwrap();
+    let mut told = [0; 100];
+    let mut next = || manager.recv(&mut told).map(|length| String::from_utf8_lossy(&told[..length]).into_owned());
+    assert_eq!(next().unwrap(), "READY=1");
+    next().unwrap_err();
 }
 
 #[test]
