@@ -28,6 +28,8 @@ pub(crate) struct Asked {
 pub(crate) struct Privileges {
     /// None: the command is who we are.
     pub(crate) identity: Option<Identity>,
+    /// Of the user who was asked for, and be it our own.
+    pub(super) home: Option<String>,
     /// Our own, to be had back after a look with another user's eyes.
     groups: Vec<Gid>,
     pub(crate) no_new_privs: bool,
@@ -47,13 +49,14 @@ impl Privileges {
             .as_deref()
             .and_then(|user| users::identity(user).map_err(|message| fail("--user", message)).ok());
         let groups = identity.as_ref().and_then(|_| getgroups().ok()).unwrap_or_default();
+        let home = identity.as_ref().map(|identity| identity.home.clone());
         let identity = identity.filter(|identity| !is_ours(identity, &groups));
         let dropped = droppable(&asked.dropped).unwrap_or_else(|message| {
             fail("--caps", message);
             Vec::new()
         });
         let umask = asked.umask.map(Mode::from_bits_truncate);
-        Self { identity, groups, no_new_privs: asked.no_new_privs, dropped, directory: None, umask }
+        Self { identity, home, groups, no_new_privs: asked.no_new_privs, dropped, directory: None, umask }
     }
 
     /// Looks at files as the command will: with its user's permissions, from the directory it starts in.

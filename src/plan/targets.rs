@@ -40,13 +40,13 @@ impl<'a> Planner<'a> {
             drafts.lay(name.as_bytes(), target(kind, &item.place, &item.shadows), holds);
         }
         self.settle_conflicts(&mut drafts, inherited);
-        if let Some(identity) = &self.privileges.identity
+        if let Some(home) = &self.privileges.home
             && !drafts.sets(b"HOME")
         {
             // The one we were given is most likely closed to the command.
             let place = Place::of(&Rc::new(Layer::named("--user")), None, "HOME");
             let kind = TargetKind::Variable(Rc::from(&b"HOME"[..]));
-            drafts.lay(b"HOME", target(kind, &place, &[]), Holds::Value(Cow::Owned(identity.home.clone().into())));
+            drafts.lay(b"HOME", target(kind, &place, &[]), Holds::Value(Cow::Owned(home.clone().into())));
         }
         for (path, file) in spec.files.iter() {
             self.draft_file(path, file, &mut drafts);

@@ -135,6 +135,10 @@ fn the_users_home_gives_way_to_one_that_is_injected() {
     assert_eq!(home(&[]).text(), "/\n");
     assert_eq!(home(&["--pristine"]).text(), "/\n");
     assert_eq!(home(&["-e", "HOME=/srv"]).text(), "/srv\n");
+    // As root is here already, who has another one.
+    let of_root = world.run("sh", ["-c", "awk -F: '$1 == \"root\" { print $6 }' /etc/passwd"]).done().quiet();
+    let launch = ["-q", "--user", "root", "--", "printenv", "HOME"];
+    assert_eq!(world.inject(launch).done().quiet().text(), of_root.text());
     assert_eq!(
         home(&["-e", "HOME"]).text(),
         format!("{}\n", world.path("").display().to_string().trim_end_matches('/'))
