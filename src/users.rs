@@ -95,7 +95,7 @@ impl<'a> Entry<'a> {
 
 fn group_numbered(group: &str) -> Result<u32, String> {
     let named = || number(line_of(&read("/etc/group"), 0, group)?.get(2)?);
-    let unknown = || format!("there is no group `{group}` in /etc/group; a number works always");
+    let unknown = || format!("there is no group `{group}` in /etc/group; a number up to {HIGHEST} works always");
     number(group).or_else(named).ok_or_else(unknown)
 }
 
@@ -108,14 +108,16 @@ fn groups_with(user: &str, groups: &str) -> Vec<u32> {
     groups.lines().filter_map(of_user).collect()
 }
 
-/// An id. The highest number stands for no change in chown(2) and setresuid(2), so it is none.
+/// The number above stands for no change in chown(2) and setresuid(2), so it is no id.
+const HIGHEST: u32 = u32::MAX - 1;
+
 fn number(text: &str) -> Option<u32> {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|&number| is_plain && number != u32::MAX)
+    text.parse().ok().filter(|&number| is_plain && number <= HIGHEST)
 }
 
 fn unknown_user(name: &str) -> String {
-    format!("there is no user `{name}` in /etc/passwd; a number works always")
+    format!("there is no user `{name}` in /etc/passwd; a number up to {HIGHEST} works always")
 }
 
 fn passwd() -> String {

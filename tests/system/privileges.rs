@@ -177,7 +177,7 @@ fn who_cannot_become_the_user_is_told_before_a_store_is_asked() {
     open.refuses_unasked(&["--user", "nobody-here", "--", "true"], &["--user", "no user `nobody-here`"]);
     open.refuses_unasked(&["--user", "0:nobody-here", "--", "true"], &["--user", "no group `nobody-here`"]);
     open.refuses_unasked(&["--user", ":0", "--", "true"], &["--user", "USER:GROUP"]);
-    open.refuses_unasked(&["--user", "4294967295", "--", "true"], &["--user", "4294967295"]);
+    open.refuses_unasked(&["--user", "4294967295", "--", "true"], &["--user", "4294967295", "up to 4294967294"]);
     open.world.script("store", "#!/bin/sh\n: >asked\n");
     for capabilities in ["-setuid", "-setgid", "-setuid,-setgid"] {
         let launch = ["-c", "told.json", "--user", "4001", "--", "true"];
