@@ -10,7 +10,9 @@ use caps::{CapSet, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl::set_no_new_privs;
 use nix::sys::stat::umask;
-use nix::unistd::{Gid, Uid, fchdir, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid, setuid};
+use nix::unistd::{
+    Gid, Uid, fchdir, geteuid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid, setuid,
+};
 
 /// Becomes what the plan says. After an error the process is neither the one nor the other and is to end.
 pub(super) fn give_up(privileges: &Privileges, ends: Option<&Ends>) -> Result<(), String> {
@@ -49,6 +51,7 @@ fn become_user(identity: &Identity) -> Result<(), String> {
     let (user, group) = (Uid::from_raw(identity.user), Gid::from_raw(identity.group));
     let groups: Vec<_> = identity.groups.iter().copied().map(Gid::from_raw).collect();
     let refused = |errno: Errno| words(errno);
+    let was_root = geteuid().is_root();
     setgroups(&groups).map_err(refused)?;
     setresgid(group, group, group).map_err(refused)?;
     setresuid(user, user, user).map_err(refused)?;
@@ -61,6 +64,12 @@ fn become_user(identity: &Identity) -> Result<(), String> {
         || all != groups
     {
         return Err("the kernel changed something else than it was told".to_owned());
+    }
+    if !was_root {
+        // The kernel takes capabilities away with root only; these came from elsewhere, as a unit's ambient ones do.
+        for set in [CapSet::Effective, CapSet::Permitted] {
+            caps::clear(None, set).map_err(|error| error.to_string())?;
+        }
     }
     // Under unusual secure bits (capabilities(7)) root's capabilities outlive the change.
     if !user.is_root() && setuid(Uid::from_raw(0)).is_ok() {

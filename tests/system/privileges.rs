@@ -297,6 +297,25 @@ fn dropped_capabilities_cannot_be_had_again() {
     world.inject(["--caps", "drop=nonsense", "--", "true"]).done().fails(125, &["--caps", "drop=nonsense"]);
 }
 
+/// As a unit's AmbientCapabilities= gives them: nobody but root loses them by becoming another.
+#[test]
+fn the_right_to_become_the_user_ends_with_it() {
+    let open = Open::new("ambient");
+    let inject = open.copy(PROGRAM, "inject");
+    let ours = ["--reuid=4001", "--regid=4001", "--clear-groups", "--inh-caps=+setuid,+setgid"];
+    let ours =
+        [&ours[..], &["--ambient-caps=+setuid,+setgid", inject.to_str().unwrap(), "-q", "--user", "4002"]].concat();
+    for mode in ["exec", "supervise"] {
+        let launch = [&ours[..], &["--mode", mode, "--"], &STATUS, &["/proc/self/status"]].concat();
+        let run = open.world.run(tool("setpriv", "util-linux"), launch);
+        let done = run.with(|command| _ = command.current_dir("/")).done().quiet();
+        assert_eq!(field(&done, "Uid"), "4002 4002 4002 4002");
+        for set in ["CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(field(&done, set), "0000000000000000", "{mode}");
+        }
+    }
+}
+
 #[test]
 fn no_new_privs_and_the_umask_are_as_asked() {
     need_root();
