@@ -322,6 +322,20 @@ fn variables(environ: &Environ) -> Result<Option<ArgMatches>, Early> {
     })
 }
 
+/// How to tell what is wrong with a command line that could not be read: the form alone can be told from it.
+pub(crate) fn diag_of_usage(arguments: &[&'static CStr], environ: &Environ) -> Diag {
+    let mut form = environ.get("INJECT_LOG_FORMAT");
+    let mut words = arguments.iter().map(|word| word.to_bytes()).take_while(|word| *word != b"--");
+    while let Some(word) = words.next() {
+        match word.strip_prefix(b"--log-format") {
+            Some(b"") => form = words.next(),
+            Some([b'=', typed @ ..]) => form = Some(typed),
+            _ => {}
+        }
+    }
+    Diag { format: if form == Some(b"json") { Format::Json } else { Format::Text }, ..Diag::default() }
+}
+
 /// `inject secret add`, as far as clap reads the arguments in spite of what is wrong with them.
 fn verb_of(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> String {
     let mut words = "inject".to_owned();

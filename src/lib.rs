@@ -76,7 +76,7 @@ pub fn run(given: Given) -> u8 {
         Ok(cli) => cli,
         Err(Early::Text(text)) => return printed(&text),
         Err(Early::Usage(stop)) => {
-            Diag::default().stop(&stop);
+            cli::diag_of_usage(&given.arguments, &environ).stop(&stop);
             return stop.status;
         }
     };

@@ -79,6 +79,25 @@ fn failures_have_stable_codes_in_json() {
 }
 
 #[test]
+fn usage_errors_are_in_the_form_that_was_asked_for() {
+    let world = World::new();
+    let code = |arguments: &[&str], form: &str| {
+        let done = world.inject(arguments).env("INJECT_LOG_FORMAT", form).done();
+        assert_eq!(done.status, Some(125));
+        serde_json::from_str::<serde_json::Value>(&done.err).ok().map(|line| line["code"].clone())
+    };
+    let config = Some("config".into());
+    for typed in [&["--log-format", "json"][..], &["--log-format=json"], &["-q", "plan", "--log-format=json"]] {
+        assert_eq!(code(&[typed, &["--umask", "rwx"]].concat(), "text"), config, "{typed:?}");
+        assert_eq!(code(&[typed, &["--nope"]].concat(), "text"), config, "{typed:?}");
+    }
+    assert_eq!(code(&["./app"], "json"), config);
+    assert_eq!(code(&["--log-format", "text", "--nope"], "json"), None);
+    assert_eq!(code(&["--nope", "--", "--log-format", "json"], "text"), None);
+    assert_eq!(code(&["--nope", "--log-format"], "text"), None);
+}
+
+#[test]
 fn the_configurations_own_command_runs_where_none_is_typed() {
     let world = World::new();
     world.file("pod.json", r#"{"command": ["echo", "a"], "arguments": ["b c"]}"#);
