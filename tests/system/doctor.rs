@@ -177,6 +177,20 @@ fn doctor_finds_other_processes_of_the_user() {
 }
 
 #[test]
+fn doctor_knows_of_no_other_process_where_it_sees_none() {
+    let world = World::new();
+    for (elsewhere, why) in
+        [("mount -t tmpfs tmpfs /proc; exec", "No such file"), ("exec unshare --pid --fork", "another PID namespace")]
+    {
+        let done = inside(&world, &format!("{elsewhere} {DOCTOR} --json"));
+        let finding = finding(&serde_json::from_slice(&done.quiet().out).unwrap(), "other processes");
+        assert_eq!(finding["good"], false, "{finding}");
+        assert!(finding["found"].as_str().unwrap().contains(why), "{finding}");
+        assert!(finding["remedy"].as_str().unwrap().contains("mount -t proc"), "{finding}");
+    }
+}
+
+#[test]
 fn doctor_finds_tracing() {
     let world = World::new();
     let open = "echo 0 >$sys/yama/ptrace_scope";

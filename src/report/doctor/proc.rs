@@ -2,8 +2,8 @@
 //! what they may do, never their memory, variables or arguments.
 
 use caps::Capability;
-use std::fs;
 use std::io;
+use std::{fs, process};
 
 /// From /proc/PID/status. Ids are those of this user namespace.
 pub(super) struct Process {
@@ -95,6 +95,10 @@ impl Ids {
 
 /// All processes that there are to be seen, and how many do not let us see who they are.
 pub(super) fn processes() -> io::Result<(Vec<Process>, usize)> {
+    // Where nothing is mounted there is nobody, and in another namespace's we are somebody else.
+    if fs::read_link("/proc/self")?.to_str() != Some(process::id().to_string().as_str()) {
+        return Err(io::Error::other("it is that of another PID namespace"));
+    }
     let (mut seen, mut hidden) = (Vec::new(), 0);
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
