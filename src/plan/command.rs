@@ -154,7 +154,7 @@ struct Program {
 
 impl Program {
     fn path(self, privileges: &Privileges) -> Result<CString, CommandError> {
-        match privileges.trap(&self.path.to_string_lossy(), self.mode) {
+        match privileges.trap(&self.path, self.mode) {
             None => Ok(self.path),
             Some(failure) => Err(CommandError { failure, status: failure::OURS }),
         }

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, Gid, Uid, faccessat, getegid, geteuid, getgroups, setfsgid, setfsuid, setgroups};
-use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::ffi::{CStr, CString, OsString};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 /// What was typed about it.
@@ -85,12 +85,21 @@ impl Privileges {
     }
 
     /// A program that gains privileges when it starts would undo what was asked for, or be undone by it.
-    pub(super) fn trap(&self, program: &str, mode: u32) -> Option<Failure> {
+    pub(super) fn trap(&self, program: &CStr, mode: u32) -> Option<Failure> {
+        let shown = program.to_string_lossy();
+        let fail = |option, kind, effect| {
+            let message =
+                format!("the command {shown} is {kind}, so {effect}; drop the option, or run another program");
+            Some(Failure::new(Code::Config, option, message))
+        };
         let kind = match mode {
             mode if mode & Mode::S_ISUID.bits() != 0 => "set-user-ID",
             // Without the group's execute bit it means mandatory locks.
             mode if mode & Mode::S_ISGID.bits() != 0 && mode & Mode::S_IXGRP.bits() != 0 => "set-group-ID",
-            _ => return None,
+            _ => {
+                let effect = "the kernel would refuse it, or start it without what it needs";
+                return fail(self.withholds(program)?, "given capabilities by its file", effect);
+            }
         };
         let (option, effect) = if self.no_new_privs {
             ("--no-new-privs", "the kernel would start it without what it needs")
@@ -99,8 +108,30 @@ impl Privileges {
         } else {
             return None;
         };
-        let message = format!("the command {program} is {kind}, so {effect}; drop the option, or run another program");
-        Some(Failure::new(Code::Config, option, message))
+        fail(option, kind, effect)
+    }
+
+    /// The option that takes from the program what its file gives it.
+    fn withholds(&self, program: &CStr) -> Option<&'static str> {
+        if !self.no_new_privs && self.dropped.is_empty() {
+            return None;
+        }
+        let needed = match &self.directory {
+            Some(directory) if !program.to_bytes().starts_with(b"/") => {
+                let start = format!("/proc/self/fd/{}/", directory.as_raw_fd());
+                sys::file_capabilities(&CString::new([start.as_bytes(), program.to_bytes()].concat()).ok()?)
+            }
+            _ => sys::file_capabilities(program),
+        };
+        let bits = |all: &[Capability]| all.iter().fold(0, |bits, capability| bits | capability.bitmask());
+        if needed & bits(&self.dropped) != 0 {
+            return Some("--caps");
+        }
+        // What it has anyway it need not gain.
+        let stays_root = self.identity.as_ref().is_none_or(|identity| identity.user == 0);
+        let has = |capability| stays_root && caps::has_cap(None, CapSet::Permitted, capability).unwrap_or(false);
+        let gains = |capability: Capability| needed & capability.bitmask() != 0 && !has(capability);
+        (self.no_new_privs && needed != 0 && caps::all().into_iter().any(gains)).then_some("--no-new-privs")
     }
 
     /// ` for user 1000`, to put behind what was refused.
@@ -213,9 +244,9 @@ mod tests {
         let user = Privileges { identity: Some(nobody), ..Privileges::default() };
         let confined = Privileges { no_new_privs: true, ..Privileges::default() };
         for (mode, is_trap) in [(0o4755, true), (0o2755, true), (0o2745, false), (0o755, false), (0o1755, false)] {
-            assert_eq!(user.trap("x", mode).is_some(), is_trap, "{mode:o}");
-            assert_eq!(confined.trap("x", mode).is_some(), is_trap, "{mode:o}");
-            assert!(Privileges::default().trap("x", mode).is_none(), "{mode:o}");
+            assert_eq!(user.trap(c"x", mode).is_some(), is_trap, "{mode:o}");
+            assert_eq!(confined.trap(c"x", mode).is_some(), is_trap, "{mode:o}");
+            assert!(Privileges::default().trap(c"x", mode).is_none(), "{mode:o}");
         }
     }
 }

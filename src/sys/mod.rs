@@ -17,7 +17,7 @@ pub use alloc::Wiping;
 pub(crate) use harden::pause_if_asked;
 pub(crate) use harden::{Hardened, forbid_dumps, lock_memory};
 pub(crate) use names::look_hosts_up_without_modules;
-pub(crate) use process::{end_on_signals_as_init, without_sigpipe};
+pub(crate) use process::{end_on_signals_as_init, file_capabilities, without_sigpipe};
 pub(crate) use stack::wipe_dead_stack;
 pub use start::Given;
 pub(crate) use start::{is_set_id, occupy_standard_descriptors};

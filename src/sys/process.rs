@@ -59,6 +59,17 @@ pub(crate) fn without_sigpipe<T>(write: impl FnOnce() -> T) -> T {
     done
 }
 
+/// The capabilities that a program has to get from its file, a bit for each: `security.capability` of xattr(7). One
+/// that only may get some (without the effective bit) does what it can without.
+pub(crate) fn file_capabilities(program: &std::ffi::CStr) -> u64 {
+    // Flags, what is permitted and what is inheritable of the first 32, the same of the others, and a namespace; in
+    // little-endian words, as ours are.
+    let mut words = [0_u32; 6];
+    // SAFETY: the strings end with a NUL, and the call writes at most as many bytes as there are.
+    unsafe { libc::getxattr(program.as_ptr(), c"security.capability".as_ptr(), words.as_mut_ptr().cast(), 24) };
+    (u64::from(words[3]) << 32 | u64::from(words[1])) * u64::from(words[0] & 1)
+}
+
 /// What asks a program to end.
 const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
 

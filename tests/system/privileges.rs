@@ -256,6 +256,25 @@ fn programs_that_gain_privileges_are_traps() {
         open.refuses_unasked(&["--no-new-privs", "--", program], &["--no-new-privs", program, "set-"]);
         open.world.inject(["-q", "--", program, "true"]).done().quiet();
     }
+    let (given, aware) = (open.program("given", "0755", 0), open.program("aware", "0755", 0));
+    let setcap = |capabilities: &str, program: &str| {
+        open.world.run(tool("/usr/sbin/setcap", "libcap2-bin"), [capabilities, program]).done().quiet();
+    };
+    setcap("cap_net_raw=ep", &given);
+    setcap("cap_net_raw=p", &aware);
+    open.refuses_unasked(&["--caps", "drop=net_raw", "--", &given], &["--caps", &given, "capabilities"]);
+    let directory = open.directory.to_str().unwrap();
+    open.refuses_unasked(&["--caps", "drop=net_raw", "--chdir", directory, "--", "./given"], &["--caps", "./given"]);
+    open.refuses_unasked(&["--no-new-privs", "--user", "4001", "--", &given], &["--no-new-privs", &given]);
+    for options in [
+        &["--no-new-privs", "--", &given][..],
+        &["--caps", "drop=sys_admin", "--", &given],
+        &["--user", "4001", "--", &given],
+        &["--caps", "drop=net_raw", "--", &aware],
+        &["--no-new-privs", "--user", "4001", "--", &aware],
+    ] {
+        open.world.inject([&["-q"], options, &["true"]].concat()).done().quiet();
+    }
     // The program itself, lent to everybody: whatever it is asked.
     let ours = open.copy(PROGRAM, "inject");
     for mode in ["4755", "2755"] {
