@@ -19,7 +19,8 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::{ForkResult, Pid, chdir, getpgrp, getpid, getsid, isatty, setpgid, tcgetpgrp, tcsetpgrp};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{PipeReader, PipeWriter};
+use std::os::fd::{AsFd, IntoRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// What each of the two processes gets.
@@ -41,6 +42,10 @@ pub(crate) fn split(plan: &mut Plan, ends: Option<&Ends>) -> Result<Split, Failu
     let relay = Relay::new(&plan.passed).map_err(cannot)?;
     let inherited = Inherited::hold().map_err(cannot)?;
     let arrivals = signals::arrivals().map_err(cannot)?;
+    let rewrites = !plan.supervision.rewrites.is_empty();
+    let pipe = rewrites.then(std::io::pipe).transpose();
+    let (before_exec, closed_by_exec) =
+        pipe.map_err(|error| cannot(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?.unzip();
     if supervisor.as_raw() != 1 {
         // Before there is a command that could leave orphans; children do not inherit it.
         let _ = set_child_subreaper(true);
@@ -51,9 +56,12 @@ pub(crate) fn split(plan: &mut Plan, ends: Option<&Ends>) -> Result<Split, Failu
             // more than that. What fails here fails in the child, too, which tells it.
             let _ = privileges::give_up(&plan.privileges, ends);
             let options = plan.supervision.clone();
-            Ok(Split::Supervisor(Supervisor { child, job, options, arrivals, relay, kill_at: None }.into()))
+            Ok(Split::Supervisor(
+                Supervisor { child, job, options, arrivals, before_exec, relay, kill_at: None }.into(),
+            ))
         }
         Ok(ForkResult::Child) => {
+            closed_by_exec.map(PipeWriter::into_raw_fd);
             job.begin();
             let ends = Ends { with: supervisor, by: plan.parent_death.unwrap_or(libc::SIGKILL) };
             ends.arm();
@@ -100,6 +108,8 @@ pub(crate) struct Supervisor {
     options: Supervision,
     /// Can be read while there is a signal.
     arrivals: OwnedFd,
+    /// Where signals are rewritten, and can be read once the child has become the command, or has ended.
+    before_exec: Option<PipeReader>,
     relay: Option<Relay>,
     /// When the command is killed that was told to end.
     kill_at: Option<Instant>,
@@ -143,7 +153,9 @@ impl Supervisor {
         let _ = chdir("/");
         let terminal = self.job.terminal().map(OwnedFd::as_fd);
         let relay = self.relay.as_ref().map(Relay::as_fd);
-        let _ = fork::close_all_but([self.arrivals.as_fd()].into_iter().chain(terminal).chain(relay));
+        let before_exec = self.before_exec.as_ref().map(PipeReader::as_fd);
+        let kept = [self.arrivals.as_fd()].into_iter().chain(terminal).chain(relay).chain(before_exec);
+        let _ = fork::close_all_but(kept);
     }
 
     fn watch(&mut self) -> Ended {
@@ -192,8 +204,8 @@ impl Supervisor {
             return;
         }
         let to = match self.options.rewrites.iter().find(|rewrite| rewrite.from == signal) {
-            Some(rewrite) => rewrite.to,
-            None => Some(signal),
+            Some(rewrite) if !self.ends_resolving(signal) => rewrite.to,
+            _ => Some(signal),
         };
         let Some(to) = to else { return };
         if [signal, to].iter().any(|signal| matches!(*signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT)) {
@@ -205,6 +217,13 @@ impl Supervisor {
             _ if self.options.group => self.send(to),
             _ => arrived.pass_on(self.child, to),
         }
+    }
+
+    /// What the command would take for a request to end need not end a launch that still resolves.
+    fn ends_resolving(&self, signal: libc::c_int) -> bool {
+        let resolves = |pipe: &PipeReader| poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], 0_u8) == Ok(0);
+        matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT)
+            && self.before_exec.as_ref().is_some_and(resolves)
     }
 
     fn send(&self, signal: libc::c_int) {

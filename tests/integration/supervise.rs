@@ -248,13 +248,17 @@ fn a_signal_while_secrets_are_fetched_ends_both_by_it() {
     let world = World::new();
     world.script("helper", "#!/bin/sh\necho $$ >asked.new\nmv asked.new asked\nexec sleep 1000\n");
     world.file("c.json", json!({ "stores": { "h": { "kind": "exec", "command": ["./helper"] } } }).to_string());
-    let arguments = ["-c", "c.json", "--mode", "supervise", "-e", "A=$<h:n>", "--", "touch", "ran"];
-    let mut inject = Running(world.inject(arguments).start());
-    let helper = pid_in(&world, "asked");
-    send(inject.pid(), libc::SIGTERM);
-    assert_eq!(inject.0.wait().unwrap().signal(), Some(libc::SIGTERM));
-    eventually("the helper is gone", || is_gone(helper));
-    assert!(!world.exists("ran"));
+    // What the command is to get in its place is not for the launch, which would go on.
+    for option in ["--mode=supervise", "--rewrite-signal=TERM:WINCH", "--rewrite-signal=TERM:0"] {
+        let arguments = ["-c", "c.json", option, "-e", "A=$<h:n>", "--", "touch", "ran"];
+        let mut inject = Running(world.inject(arguments).start());
+        let helper = pid_in(&world, "asked");
+        send(inject.pid(), libc::SIGTERM);
+        assert_eq!(inject.0.wait().unwrap().signal(), Some(libc::SIGTERM), "{option}");
+        eventually("the helper is gone", || is_gone(helper));
+        assert!(!world.exists("ran"));
+        fs::remove_file(world.path("asked")).unwrap();
+    }
 }
 
 #[test]
