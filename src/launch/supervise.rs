@@ -18,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
-use nix::unistd::{ForkResult, Pid, chdir, getpgrp, getpid, getsid, isatty, setpgid, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{ForkResult, Pid, chdir, getpgid, getpgrp, getpid, getsid, isatty, setpgid, tcgetpgrp, tcsetpgrp};
 use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, IntoRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
@@ -227,8 +227,15 @@ impl Supervisor {
     }
 
     fn send(&self, signal: libc::c_int) {
-        let to = if self.options.group { group(self.child) } else { self.child };
-        signals::send(to, signal);
+        if self.options.group { self.send_to_all(signal) } else { signals::send(self.child, signal) }
+    }
+
+    /// The command's group, and the command, should it have gone to another one.
+    fn send_to_all(&self, signal: libc::c_int) {
+        signals::send(group(self.child), signal);
+        if getpgid(Some(self.child)) != Ok(self.child) {
+            signals::send(self.child, signal);
+        }
     }
 
     /// Stops with the command where there is a terminal, so that the shell there sees its job stopped.
@@ -255,7 +262,7 @@ impl Supervisor {
                     give(terminal, *ours, self.child);
                 }
                 // The terminal stopped all of them.
-                signals::send(group(self.child), libc::SIGCONT);
+                self.send_to_all(libc::SIGCONT);
             }
             Job::Shared { .. } => signals::send(self.child, libc::SIGCONT),
         }

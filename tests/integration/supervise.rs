@@ -345,6 +345,18 @@ fn a_command_that_does_not_end_in_time_is_killed() {
 }
 
 #[test]
+fn with_group_a_command_that_went_to_another_group_is_still_told_and_killed() {
+    let world = World::new();
+    let command = ["--group", "--kill-after", "50ms", "-q", "--", listener(), "64", "elsewhere"];
+    let mut listening = Listening::start(world.inject(command));
+    send(listening.inject.pid(), libc::SIGCONT);
+    assert_eq!(listening.next().0, libc::SIGCONT);
+    send(listening.inject.pid(), libc::SIGTERM);
+    assert_eq!(listening.next().0, libc::SIGTERM);
+    assert_eq!((listening.rest(), listening.status()), (vec![], (None, Some(libc::SIGKILL))));
+}
+
+#[test]
 fn statuses_are_mapped_and_those_that_are_not_stay() {
     let world = World::new();
     let run = |script: &str| {
