@@ -6,7 +6,6 @@
 
 use crate::environ::Environ;
 use crate::sys::datagram::{Datagram, receive};
-use nix::errno::Errno;
 use nix::sys::socket::sockopt::{PassCred, SendTimeout};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials, bind, getsockname, sendmsg,
@@ -56,32 +55,27 @@ impl Relay {
         Ok(Some(Self { socket, manager }))
     }
 
-    /// All that has arrived, each with its descriptors.
-    pub(super) fn pass_on(&self, command: Pid) {
+    /// One message that has arrived, with its descriptors. False where there is none, or the manager does not take it:
+    /// a command that tells it more and more must not keep signals from being passed on.
+    pub(super) fn pass_on(&self, command: Pid) -> bool {
         // As long as systemd takes one.
         let mut buffer = [0; 4096];
-        loop {
-            let Datagram { length, whole, sender, descriptors } = match receive(self.socket.as_fd(), &mut buffer) {
-                Ok(datagram) => datagram,
-                Err(Errno::EINTR) => continue,
-                Err(_) => return,
-            };
-            // From the command, whoever it has made itself since, from who we are, or root.
-            let is_heard = |sender: UnixCredentials| {
-                sender.pid() == command.as_raw() || [0, geteuid().as_raw()].contains(&sender.uid())
-            };
-            if whole && sender.is_some_and(is_heard) {
-                self.tell(&in_our_name(&buffer[..length], getpid()), &descriptors);
-            }
-        }
+        let Ok(Datagram { length, whole, sender, descriptors }) = receive(self.socket.as_fd(), &mut buffer) else {
+            return false;
+        };
+        // From the command, whoever it has made itself since, from who we are, or root.
+        let is_heard = |sender: UnixCredentials| {
+            sender.pid() == command.as_raw() || [0, geteuid().as_raw()].contains(&sender.uid())
+        };
+        !whole || !sender.is_some_and(is_heard) || self.tell(&in_our_name(&buffer[..length], getpid()), &descriptors)
     }
 
-    fn tell(&self, message: &[u8], descriptors: &[OwnedFd]) {
+    fn tell(&self, message: &[u8], descriptors: &[OwnedFd]) -> bool {
         let numbers: Vec<RawFd> = descriptors.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
         let rights = [ControlMessage::ScmRights(&numbers)];
         let attached = if numbers.is_empty() { &[][..] } else { &rights };
         let flags = MsgFlags::MSG_NOSIGNAL;
-        let _ = sendmsg(self.socket.as_raw_fd(), &[IoSlice::new(message)], attached, flags, Some(&self.manager));
+        sendmsg(self.socket.as_raw_fd(), &[IoSlice::new(message)], attached, flags, Some(&self.manager)).is_ok()
     }
 
     /// The entry that tells the command of it.

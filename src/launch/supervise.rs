@@ -122,7 +122,7 @@ impl Supervisor {
         let ended = self.watch();
         if let Some(relay) = &self.relay {
             // Its last words.
-            relay.pass_on(self.child);
+            while relay.pass_on(self.child) {}
         }
         if let Job::Apart { ours, terminal: Some(terminal) } = &self.job {
             give(terminal, self.child, *ours);

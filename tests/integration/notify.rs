@@ -1,8 +1,10 @@
 //! What a service manager is told, and what it told us: sd_notify(3), sd_listen_fds(3), sd_watchdog_enabled(3).
 
+use crate::files::{Running, eventually};
 use crate::harness::{Inject, World, compiled};
 use nix::cmsg_space;
 use nix::libc;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::sockopt::{PassCred, ReceiveTimeout};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, bind, recvmsg, setsockopt, socket,
@@ -11,6 +13,9 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 use std::fs;
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::process::ExitStatusExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The manager's end.
@@ -151,6 +156,23 @@ fn a_manager_that_is_gone_or_in_another_machine_keeps_nothing_from_running() {
     // What is no socket of ours to relay stays as it is.
     let shown = world.inject(["-q", "--mode", "supervise", "--", "printenv", "NOTIFY_SOCKET"]);
     assert_eq!(shown.env("NOTIFY_SOCKET", "vsock:2:1234").done().quiet().text(), "vsock:2:1234\n");
+}
+
+#[test]
+fn a_manager_that_does_not_read_keeps_no_signal_from_a_command_that_says_much() {
+    let world = World::new();
+    let manager = Manager::new();
+    let sender = UnixDatagram::unbound().unwrap();
+    sender.set_nonblocking(true).unwrap();
+    let address = SocketAddr::from_abstract_name(manager.name.trim_start_matches('@')).unwrap();
+    while sender.send_to_addr(b"", &address).is_ok() {}
+    let script = format!("while :; do {} STATUS=x; [ -e said ] || : >said; done", notify());
+    let launch = ["-q", "--mode", "supervise", "--", "sh", "-c", &script];
+    let mut inject = Running(manager.of(world.inject(launch)).start());
+    eventually("it says something", || world.exists("said"));
+    kill(inject.pid(), Signal::SIGTERM).unwrap();
+    eventually("it ends", || inject.0.try_wait().unwrap().is_some());
+    assert_eq!(inject.0.wait().unwrap().signal(), Some(libc::SIGTERM));
 }
 
 #[test]
