@@ -148,7 +148,7 @@ fn doctor_finds_that_there_is_no_memory_for_files() {
 fn doctor_finds_that_there_are_no_mount_namespaces() {
     let world = World::new();
     let memory = "mount -t tmpfs -o mode=755 tmpfs /run";
-    let remedy = finds(&world, "files", memory, CONFINED, &["directory in /run", "unshare: EPERM"]);
+    let remedy = finds(&world, "files", memory, CONFINED, &["directory in /run", "unshare: Operation not permitted"]);
     assert!(part(&remedy, "podman or docker").starts_with("--cap-add SYS_ADMIN"), "{remedy}");
     assert!(part(&remedy, "systemd").contains("--user NAME"), "{remedy}");
     let user = format!("{DOCTOR} --user nobody");
