@@ -556,7 +556,7 @@ fn resolve_entry(
     let mut requests: Vec<Request> = Vec::new();
     let template = slots(template, &mut |body| match body {
         Body::Secret(address) => {
-            requests.push(Request { address: address.clone().into(), random: None, answer: None });
+            requests.push(Request { address: address.clone(), random: None, answer: None });
             Source::Request(requests.len() - 1)
         }
         Body::Stack(key) => Source::Entry(stack.iter().position(|(known, _)| **known == **key).unwrap()),

@@ -628,9 +628,9 @@ mod tests {
     use super::*;
     use crate::store::at_once;
     use std::fs;
-    use std::rc::Rc;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
+    use std::rc::Rc;
     use std::time::Duration;
 
     fn request(path: &str, random: Option<usize>) -> Request {

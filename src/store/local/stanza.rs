@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_store_has_one_of_ours_for_each_identity_of_its_writer_and_an_export_has_none() {
-        let (keys, other) = ([x25519::Identity::generate(), x25519::Identity::generate()], x25519::Identity::generate());
+        let (keys, other) =
+            ([x25519::Identity::generate(), x25519::Identity::generate()], x25519::Identity::generate());
         let (identities, named) = (identities(keys.into()), [other.to_public().to_string()]);
         let (path, commit) = (Path::new("store"), || Ok(()));
         let writer = Writer {
