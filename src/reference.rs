@@ -260,8 +260,15 @@ fn split_part(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
+/// What stands on both sides of the first colon. Every reference is cut so, and most are shorter than what the search of
+/// the standard library is made for.
+pub(crate) fn at_colon(text: &str) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == b':')?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
 fn parse_path(path: &str, version: Option<Rc<str>>) -> Result<Body, Malformed> {
-    let Some((scheme, rest)) = path.split_once(':') else {
+    let Some((scheme, rest)) = at_colon(path) else {
         return Err(Malformed::NoStore);
     };
     match scheme {
@@ -296,7 +303,7 @@ fn parse_pod(path: &str, rest: &str, scheme: &str, percent: bool) -> Result<Body
         let key = rest.strip_prefix("secrets:").ok_or_else(unknown)?;
         return Ok(Body::Stack(text(nonempty(key, "KEY")?)?.into()));
     }
-    match rest.split_once(':') {
+    match at_colon(rest) {
         Some(("secrets", key)) => Ok(Body::Entry(text(nonempty(key, "KEY")?)?.into())),
         Some(("default", value)) if value.contains(':') => Err(Malformed::DefaultColon),
         Some(("default", value)) => {
@@ -308,7 +315,7 @@ fn parse_pod(path: &str, rest: &str, scheme: &str, percent: bool) -> Result<Body
             _ => Err(Malformed::RandomLength),
         },
         Some(("networking", net)) => {
-            let (net, field) = net.split_once(':').ok_or_else(unknown)?;
+            let (net, field) = at_colon(net).ok_or_else(unknown)?;
             let field = nonempty(field, "FIELD")?;
             let of = (text(nonempty(net, "NET")?)?.into(), text(field)?.into());
             Ok(Body::Pod(PodField::Networking(of.into())))
@@ -361,7 +368,7 @@ pub(crate) fn parse_brace(body: &[u8]) -> Result<Hole, Malformed> {
     let mut absent = Absent::Fail;
     let parsed = if let Some(path) = body.strip_prefix(b"secret:") {
         let path = ascii(path, b":@-").ok_or_else(none)?;
-        let (owner, name) = path.split_once(':').map_or((None, path), |(owner, name)| (Some(owner), name));
+        let (owner, name) = at_colon(path).map_or((None, path), |(owner, name)| (Some(owner), name));
         if !is_name(name) || owner.is_some_and(|owner| owner.is_empty() || owner.contains('-')) {
             return Err(none());
         }
@@ -389,7 +396,7 @@ pub(crate) fn parse_brace(body: &[u8]) -> Result<Hole, Malformed> {
         Body::Default(value.into())
     } else {
         let path = ascii(body, b":-+").ok_or_else(none)?;
-        let (scheme, rest) = path.split_once(':').ok_or_else(none)?;
+        let (scheme, rest) = at_colon(path).ok_or_else(none)?;
         parse_pod(path, rest, scheme, false)?
     };
     Ok(Hole { tapis: true, ..Hole::with(parsed, Tail { absent, ..Tail::default() }) })

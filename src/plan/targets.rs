@@ -199,13 +199,12 @@ impl<'a> Planner<'a> {
                     complain("the variable that gets this file's path is set by something else too");
                 }
             }
-            match name {
-                Some([]) => complain("a variable has an empty name"),
-                Some(name) if name.contains(&b'=') => {
-                    complain("a variable cannot have `=` in its name; use a file instead");
-                }
-                Some(name) if name.contains(&0) => complain("a variable cannot have a NUL byte in its name"),
-                _ => {}
+            let Some(name) = name else { continue };
+            match name.iter().find(|byte| matches!(byte, b'=' | 0)) {
+                _ if name.is_empty() => complain("a variable has an empty name"),
+                Some(0) => complain("a variable cannot have a NUL byte in its name"),
+                Some(_) => complain("a variable cannot have `=` in its name; use a file instead"),
+                None => {}
             }
         }
     }

@@ -366,7 +366,9 @@ impl Reader<'_> {
 
     /// A pod's resolved view is no definition: where it hides a value, this would be injected.
     fn refuse_sentinel(&mut self, place: &Place, text: &str) {
-        if text.contains(SENTINEL) {
+        // Hardly a text has two of its first character, and each is looked at.
+        let may_have = text.bytes().filter(|&byte| byte == b'<').count() > 1;
+        if may_have && text.contains(SENTINEL) {
             let message = format!(
                 "`{SENTINEL}` stands where Tapis hides a value, which is no value; use the pod's definition with its \
                  secrets not resolved"

@@ -28,7 +28,7 @@ use super::manage::{Attribute, Attributes, Content, Format, Managing, Verb};
 use super::{Aside, Caps, Context, Form, Kind, Mount, Pending, Request, Settings, StoreError};
 use crate::environ::Environ;
 use crate::failure::Code;
-use crate::reference::Address;
+use crate::reference::{Address, at_colon};
 use crate::template::Value;
 use audit::{ALLOWED, Log, about};
 use file::Writer;
@@ -478,7 +478,7 @@ fn check(address: &Address, _: &Settings) -> Result<(), String> {
 
 /// `NAME` or `OWNER:NAME`; no name and no namespace has a colon.
 fn split(path: &str) -> (Option<&str>, &str) {
-    path.split_once(':').map_or((None, path), |(owner, name)| (Some(owner), name))
+    at_colon(path).map_or((None, path), |(owner, name)| (Some(owner), name))
 }
 
 /// The path behind the owner, who has to be the store's.
@@ -517,14 +517,20 @@ impl fmt::Display for NameError {
 /// Tapis's rules: letters and digits of any script, though of a few scripts it takes no vowel signs, which are letters
 /// here. `$<…>` refers to any name, `${…}` to those in ASCII.
 pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
-    let allowed = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
-    if let Some(character) = name.chars().find(|&character| !allowed(character)) {
-        return Err(NameError::Character(character));
+    let (mut letters, mut length) = (false, 0_usize);
+    for character in name.chars() {
+        match character {
+            '_' | '-' => {}
+            _ if character.is_alphanumeric() => letters = true,
+            _ => return Err(NameError::Character(character)),
+        }
+        length += 1;
     }
-    if !name.contains(char::is_alphanumeric) {
-        return Err(NameError::NoLetter);
+    match letters {
+        false => Err(NameError::NoLetter),
+        true if length > LONGEST_NAME => Err(NameError::TooLong),
+        true => Ok(()),
     }
-    if name.chars().count() > LONGEST_NAME { Err(NameError::TooLong) } else { Ok(()) }
 }
 
 fn path(settings: &Settings, environ: &Environ) -> Result<PathBuf, StoreError> {
