@@ -6,7 +6,7 @@ use crate::template::{Part, Slot, Source, Template};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{SFlag, fstatat};
-use nix::unistd::{AccessFlags, faccessat};
+use nix::unistd::{AccessFlags, access, faccessat};
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -165,10 +165,12 @@ impl Program {
 fn runnable(path: &[u8], privileges: &Privileges) -> Result<Program, Unrunnable> {
     let path = CString::new(path).map_err(|_| Unrunnable::Absent)?;
     let directory = privileges.directory.as_ref().map_or(AT_FDCWD, OwnedFd::as_fd);
-    // The real ids are the effective ones, but where another user's view of files is taken on. Only there
-    // is the newer call needed, which sandboxes of old refuse.
-    let flags = if privileges.identity.is_some() { AtFlags::AT_EACCESS } else { AtFlags::empty() };
-    let asked = faccessat(directory, path.as_c_str(), AccessFlags::X_OK, flags);
+    // The real ids are the effective ones, but where another user's view of files is taken on. Only there, or from
+    // another directory, is the newer call needed, which sandboxes of old refuse.
+    let asked = match (&privileges.identity, &privileges.directory) {
+        (None, None) => access(path.as_c_str(), AccessFlags::X_OK),
+        _ => faccessat(directory, path.as_c_str(), AccessFlags::X_OK, AtFlags::AT_EACCESS),
+    };
     match asked.and_then(|()| fstatat(directory, path.as_c_str(), AtFlags::empty())) {
         Ok(file) if file.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits() => Err(Unrunnable::Directory),
         Ok(file) => Ok(Program { path, mode: file.st_mode }),

@@ -84,6 +84,20 @@ fn a_local_launch_starts_no_process_and_opens_no_socket() {
 }
 
 #[test]
+fn a_sandbox_that_is_older_than_a_system_call_and_answers_eperm_to_it_stops_no_launch() {
+    let world = world();
+    world.file("files.json", json!({ "files": { "n": "$<secret:n>" } }).to_string());
+    for program in [PROGRAM, release_binary().to_str().unwrap()] {
+        for config in ["c.json", "files.json"] {
+            let refused = ["-f", "-qq", "-o", "trace", "-e", "inject=faccessat2:error=EPERM", program, "-c", config];
+            let command = ["--", "sh", "-c", "echo ${V-$(cat $INJECT_FILES/n)}"];
+            let done = world.run(tool("strace", "strace"), [&refused[..], &command].concat()).done().quiet();
+            assert_eq!(done.text(), "value\n", "{program} {config}");
+        }
+    }
+}
+
+#[test]
 fn a_local_launch_opens_its_configuration_its_store_and_its_identity_alone() {
     let world = world();
     let calls = trace(&world, release_binary(), &["-c", "c.json", "--", "true"]);
