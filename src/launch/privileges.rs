@@ -7,7 +7,6 @@ use crate::sys;
 use crate::sys::signals::Ends;
 use crate::users::Identity;
 use caps::{CapSet, CapsHashSet};
-use nix::errno::Errno;
 use nix::sys::prctl::set_no_new_privs;
 use nix::sys::stat::umask;
 use nix::unistd::{
@@ -50,14 +49,13 @@ pub(super) fn give_up(privileges: &Privileges, ends: Option<&Ends>) -> Result<()
 fn become_user(identity: &Identity) -> Result<(), String> {
     let (user, group) = (Uid::from_raw(identity.user), Gid::from_raw(identity.group));
     let groups: Vec<_> = identity.groups.iter().copied().map(Gid::from_raw).collect();
-    let refused = |errno: Errno| words(errno);
     let was_root = geteuid().is_root();
-    setgroups(&groups).map_err(refused)?;
-    setresgid(group, group, group).map_err(refused)?;
-    setresuid(user, user, user).map_err(refused)?;
-    let users = getresuid().map_err(refused)?;
-    let main_groups = getresgid().map_err(refused)?;
-    let mut all = getgroups().map_err(refused)?;
+    setgroups(&groups).map_err(words)?;
+    setresgid(group, group, group).map_err(words)?;
+    setresuid(user, user, user).map_err(words)?;
+    let users = getresuid().map_err(words)?;
+    let main_groups = getresgid().map_err(words)?;
+    let mut all = getgroups().map_err(words)?;
     all.sort_unstable_by_key(|group| group.as_raw());
     if [users.real, users.effective, users.saved] != [user; 3]
         || [main_groups.real, main_groups.effective, main_groups.saved] != [group; 3]

@@ -61,6 +61,7 @@ pub(crate) fn split(plan: &mut Plan, ends: Option<&Ends>) -> Result<Split, Failu
             ))
         }
         Ok(ForkResult::Child) => {
+            // Stays open until exec, whoever drops what.
             closed_by_exec.map(PipeWriter::into_raw_fd);
             job.begin();
             let ends = Ends { with: supervisor, by: plan.parent_death.unwrap_or(libc::SIGKILL) };

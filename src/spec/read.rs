@@ -366,7 +366,7 @@ impl Reader<'_> {
 
     /// A pod's resolved view is no definition: where it hides a value, this would be injected.
     fn refuse_sentinel(&mut self, place: &Place, text: &str) {
-        // Hardly a text has two of its first character, and each is looked at.
+        // Every text comes by here, and hardly one has two of the character that it begins with.
         let may_have = text.bytes().filter(|&byte| byte == b'<').count() > 1;
         if may_have && text.contains(SENTINEL) {
             let message = format!(

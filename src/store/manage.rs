@@ -421,6 +421,8 @@ pub(crate) enum ManageError {
     Store(StoreError),
     NotFound {
         name: String,
+        /// Of a secret that may be there.
+        revision: Option<u64>,
         store: String,
     },
     Exists {
@@ -485,13 +487,13 @@ impl fmt::Display for ManageError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => error.fmt(out),
-            Self::NotFound { name, store } => match name.rsplit_once('@') {
-                Some((name, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => write!(
-                    out,
-                    "{store} has no revision {number} of `{name}`; `inject secret history` shows those that are left"
-                ),
-                _ => write!(out, "{store} has no secret `{name}`; `inject secret list` shows those it has"),
-            },
+            Self::NotFound { name, revision: Some(revision), store } => write!(
+                out,
+                "{store} has no revision {revision} of `{name}`; `inject secret history` shows those that are left"
+            ),
+            Self::NotFound { name, revision: None, store } => {
+                write!(out, "{store} has no secret `{name}`; `inject secret list` shows those it has")
+            }
             Self::Exists { name, store } => write!(
                 out,
                 "{store} already has a secret `{name}`; `inject secret update` changes it, --replace puts a new one \

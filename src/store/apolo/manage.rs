@@ -163,7 +163,7 @@ impl Apolo {
         let [cluster, org, project] = [&name.cluster, &name.org, &name.project].map(part);
         // Whoever may read none is told the same.
         let store = format!("the project `{project}` of `{org}` in `{cluster}`, as this login sees it,");
-        ManageError::NotFound { name: name.key.clone(), store }
+        ManageError::NotFound { name: name.key.clone(), revision: None, store }
     }
 
     /// What an answer to a write means that is not the one wanted.

@@ -277,7 +277,7 @@ impl Manager {
     }
 
     pub(super) fn not_found(&self, key: &str, tenant: &HeaderValue) -> ManageError {
-        ManageError::NotFound { name: key.to_owned(), store: self.called(tenant) }
+        ManageError::NotFound { name: key.to_owned(), revision: None, store: self.called(tenant) }
     }
 
     /// None: there is no such secret, or none that this user may know of.

@@ -490,13 +490,16 @@ impl Visit {
             ))
             .into(),
             "already exists" => ManageError::Exists { name: name.to_owned(), store: self.store() },
-            _ if refusal.is_absence() => ManageError::NotFound { name: name.to_owned(), store: self.store() },
+            _ if refusal.is_absence() => {
+                ManageError::NotFound { name: name.to_owned(), revision: None, store: self.store() }
+            }
             _ => in_our_words(refusal.fault(origin).error).into(),
         }
     }
 
     fn not_found(&self, wanted: &Wanted) -> ManageError {
-        ManageError::NotFound { name: shown(wanted), store: self.store() }
+        let revision = wanted.revision.map(u64::from);
+        ManageError::NotFound { name: shown(&Wanted::latest(&wanted.name)), revision, store: self.store() }
     }
 
     /// For messages.

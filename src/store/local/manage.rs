@@ -283,7 +283,7 @@ fn called(path: &Path) -> String {
 
 fn not_found(key: &Key, store: &str) -> ManageError {
     let store = key.place().map_or(store.to_owned(), |place| format!("{place} of {store}"));
-    ManageError::NotFound { name: key.name.clone(), store }
+    ManageError::NotFound { name: key.name.clone(), revision: None, store }
 }
 
 fn denied(key: &Key, why: &str) -> ManageError {

@@ -431,7 +431,7 @@ impl Account {
     }
 
     fn not_found(&self, key: &str, place: &Place) -> ManageError {
-        ManageError::NotFound { name: key.to_owned(), store: self.called(place) }
+        ManageError::NotFound { name: key.to_owned(), revision: None, store: self.called(place) }
     }
 
     /// Changes one. What is not said is said again: nobody promises that a PUT leaves it.

@@ -255,7 +255,7 @@ impl Tapis {
     }
 
     fn absent(&self, name: &str) -> ManageError {
-        ManageError::NotFound { name: name.to_owned(), store: self.client.origin().to_string() }
+        ManageError::NotFound { name: name.to_owned(), revision: None, store: self.client.origin().to_string() }
     }
 
     fn forbidden(&self, doing: &str, name: &str, token: &Token) -> StoreError {

@@ -226,7 +226,7 @@ fn behind<'d>(document: &'d Document, key: &Key, entry: &'d Entry) -> Result<(Ke
 }
 
 pub(super) fn no_revision(key: &Key, revision: u64, store: &str) -> ManageError {
-    ManageError::NotFound { name: format!("{}@{revision}", key.name), store: store.to_owned() }
+    ManageError::NotFound { name: key.name.clone(), revision: Some(revision), store: store.to_owned() }
 }
 
 pub(super) fn revision(version: Option<&str>, latest: u64) -> Result<u64, ManageError> {
